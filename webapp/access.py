@@ -1,0 +1,107 @@
+"""Who may call a view. Every view carries exactly one of `@needs(...)`, `@signed_in`, `@public`."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+from flask import abort, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+
+from webapp import htmx
+from webapp.extensions import db, login_manager, utcnow
+from webapp.models import PERMISSIONS, User, UserSession
+
+P = ParamSpec("P")
+View = Callable[P, ResponseReturnValue]
+
+
+@login_manager.user_loader
+def load_user(token: str) -> User | None:
+    """The cookie holds a session's token, not a user's id: what was ended stays ended."""
+    found = db.session.scalar(UserSession.open(digest(token)))
+    if found is None or not found.user.active:
+        return None
+    g.user_session = found
+    return found.user
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def open_session(user: User) -> None:
+    """Sign `user` in under a fresh session, so that a planted cookie is worth nothing."""
+    session.clear()
+    token = secrets.token_urlsafe(32)
+    db.session.add(
+        UserSession(
+            digest=digest(token),
+            user=user,
+            address=request.remote_addr or "",
+            user_agent=request.user_agent.string[:300],
+        )
+    )
+    user.__dict__["session_token"] = token
+    login_user(user)
+    session.permanent = True
+
+
+def close_session() -> None:
+    """End the session on our side too; a copy of the cookie no longer opens anything."""
+    if found := g.get("user_session"):
+        found.ended_at = utcnow()
+    logout_user()
+    session.clear()
+
+
+def guard(view: View[P], allowed: Callable[[], bool], mark: str) -> View[P]:
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        if not current_user.is_authenticated:
+            return to_sign_in()
+        if current_user.must_change_password and request.endpoint not in UNTIL_CHANGED:
+            return htmx.go(url_for("account.password"))
+        if not allowed():
+            abort(403)
+        return view(*args, **kwargs)
+
+    guarded.__dict__["access"] = mark
+    return guarded
+
+
+UNTIL_CHANGED = frozenset({"account.password", "account.language", "account.theme", "auth.logout"})
+
+
+def needs(permission: str) -> Callable[[View[P]], View[P]]:
+    """Let only users who hold `permission` in; the sign-in page when signed out, 403 otherwise."""
+    if permission not in PERMISSIONS:
+        raise ValueError(f"unknown permission {permission}")
+    return lambda view: guard(view, lambda: bool(current_user.may(permission)), permission)
+
+
+def signed_in(view: View[P]) -> View[P]:
+    """Let everyone in who is signed in: pages about oneself."""
+    return guard(view, lambda: True, "signed_in")
+
+
+def public(view: View[P]) -> View[P]:
+    """Mark a view as open to anyone, on purpose."""
+    view.__dict__["access"] = "public"
+    return view
+
+
+def to_sign_in() -> ResponseReturnValue:
+    """Send to the sign-in page, which comes back to the page that was wanted."""
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    if htmx.is_fragment():
+        wanted = htmx.page_path()
+    address = url_for("auth.login", next=wanted) if wanted.strip("/") else url_for("auth.login")
+    return htmx.go(address) if htmx.is_fragment() else redirect(address)
+
+
+def may(permission: str) -> bool:
+    """For templates: hide what would be refused."""
+    return bool(current_user.is_authenticated and current_user.may(permission))

@@ -1,0 +1,111 @@
+"""The sidebar: what the signed-in person may open, and where they are."""
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app, request, session, url_for
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from webapp.access import may
+from webapp.config import Config
+from webapp.i18n import LANGUAGES, language
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    title: object
+    endpoint: str
+    icon: str
+    permission: str
+
+    @property
+    def url(self) -> str:
+        return url_for(self.endpoint)
+
+    @property
+    def active(self) -> bool:
+        return (request.endpoint or "").split(".")[0:1] == self.endpoint.split(".")[0:1] and (
+            not self.endpoint.startswith(("logs.", "admin.")) or request.endpoint == self.endpoint
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: object
+    icon: str
+    items: tuple[Item, ...]
+
+
+MENU = (
+    Section(_l("Desk"), "gauge", (Item(_l("Overview"), "desk.index", "gauge", "phones.read"),)),
+    Section(
+        _l("Phones"),
+        "phone",
+        (
+            Item(_l("Phones"), "phones.index", "phone", "phones.read"),
+            Item(_l("Uploads"), "imports.index", "upload", "phones.read"),
+            Item(_l("Runs"), "runs.index", "player-play", "phones.read"),
+            Item(_l("Adopt"), "adopt.index", "plug", "phones.read"),
+            Item(_l("Files"), "files.index", "files", "phones.read"),
+            Item(_l("Sites"), "sites.index", "map-pin", "sites.read"),
+            Item(_l("SIP servers"), "sip_servers.index", "server", "settings.read"),
+            Item(_l("Profiles"), "profiles.index", "adjustments", "settings.read"),
+            Item(_l("Settings"), "settings.index", "settings", "settings.read"),
+        ),
+    ),
+    Section(
+        _l("Logs"),
+        "list",
+        (
+            Item(_l("HTTP fetches"), "logs.http", "list", "logs.read"),
+            Item(_l("TFTP fetches"), "logs.tftp", "list", "logs.read"),
+            Item(_l("TFTP server log"), "logs.tftp_server", "file", "logs.read"),
+            Item(_l("FTP transfers"), "logs.ftp", "file", "logs.read"),
+        ),
+    ),
+    Section(
+        _l("Admin"),
+        "shield",
+        (
+            Item(_l("Users"), "admin.users", "users", "users.read"),
+            Item(_l("Departments"), "admin.departments", "building", "departments.read"),
+            Item(_l("Sign-ins"), "admin.sign_ins", "login", "signins.read"),
+            Item(_l("Audit"), "admin.audit", "history", "audit.read"),
+        ),
+    ),
+)
+
+
+def init_app(app: Flask) -> None:
+    config: Config = app.extensions["belldesk"]
+    app.context_processor(lambda: frame(config.env))
+
+
+def frame(env: str) -> dict[str, object]:
+    """What base.html needs on every page."""
+    return {
+        "menu": visible_menu(),
+        "env_badge": env.upper(),
+        "languages": LANGUAGES.items(),
+        "locale": language(),
+        "theme": getattr(current_user, "theme", "") or session.get("theme", "auto"),
+        "home_url": url_for("desk.index"),
+        "account_url": url_for("account.show"),
+        "sign_out_url": url_for("auth.logout"),
+        "language_url": url_for("account.language"),
+        "theme_url": url_for("account.theme"),
+        "search_url": url_for("phones.index"),
+    }
+
+
+def visible_menu() -> list[Section]:
+    found = []
+    for section in MENU:
+        items = tuple(
+            item
+            for item in section.items
+            if may(item.permission) and item.endpoint in current_app.view_functions
+        )
+        if items:
+            found.append(Section(section.title, section.icon, items))
+    return found

@@ -1,0 +1,70 @@
+"""Departments hold permissions `entity.action`; people belong to one department."""
+
+from datetime import datetime
+from typing import Self
+
+from sqlalchemy import ForeignKey, Select, String, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.extensions import Model, UtcDateTime, utcnow
+
+PERMISSIONS = (
+    "phones.read",
+    "phones.write",
+    "phones.provision",
+    "phones.reveal",
+    "sites.read",
+    "sites.write",
+    "settings.read",
+    "settings.write",
+    "logs.read",
+    "users.read",
+    "users.write",
+    "departments.read",
+    "departments.write",
+    "signins.read",
+    "audit.read",
+)
+
+
+class Department(Model):
+    __tablename__ = "departments"
+    __audited__ = True
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(50), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    granted: Mapped[list["DepartmentPermission"]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin"
+    )
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        return frozenset(grant.permission for grant in self.granted)
+
+    @permissions.setter
+    def permissions(self, wanted: set[str] | frozenset[str]) -> None:
+        kept = [grant for grant in self.granted if grant.permission in wanted]
+        new = sorted(set(wanted) - {grant.permission for grant in kept})
+        self.granted = kept + [DepartmentPermission(permission=name) for name in new]
+
+    @classmethod
+    def by_name(cls) -> Select[Self]:
+        return select(cls).order_by(cls.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DepartmentPermission(Model):
+    __tablename__ = "department_permissions"
+    __audited__ = True
+
+    department_id: Mapped[int] = mapped_column(
+        ForeignKey("departments.id", ondelete="CASCADE"), primary_key=True
+    )
+    permission: Mapped[str] = mapped_column(String(60), primary_key=True)
+
+    def __str__(self) -> str:
+        return self.permission

@@ -1,0 +1,77 @@
+"""What phones asked for, and the phones nobody told us of."""
+
+from datetime import datetime
+from typing import Self
+
+from sqlalchemy import ForeignKey, Index, Select, String, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.extensions import Model, UtcDateTime, utcnow
+from webapp.models.site import Site
+
+
+class Fetch(Model):
+    """One request of one phone for a file. `reason` says why not: unknown_phone, wrong_key,
+    unknown_file, not_allowed, no_revision; "" when it was served."""
+
+    __tablename__ = "fetches"
+    __table_args__ = (
+        Index("ix_fetches_phone_id_id", "phone_id", "id"),
+        Index("ix_fetches_transport_id", "transport", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+    transport: Mapped[str] = mapped_column(String(5))
+    method: Mapped[str] = mapped_column(String(5), default="GET")
+    file: Mapped[str] = mapped_column(String(120))
+    mac: Mapped[str] = mapped_column(String(12), default="")
+    address: Mapped[str] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(300), default="")
+    status: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(20), default="")
+    sent: Mapped[int] = mapped_column(default=0)
+    phone_id: Mapped[int | None]
+    site_id: Mapped[int | None]
+    revision_id: Mapped[int | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+
+    @classmethod
+    def newest_first(cls) -> Select[Self]:
+        return select(cls).order_by(cls.id.desc())
+
+    @classmethod
+    def of_phone(cls, phone_id: int) -> Select[Self]:
+        return cls.newest_first().where(cls.phone_id == phone_id)
+
+    @classmethod
+    def over(cls, transport: str) -> Select[Self]:
+        return cls.newest_first().where(cls.transport == transport)
+
+
+class Stray(Model):
+    """A phone that asked with a site's key or from its network, and that nobody has entered."""
+
+    __tablename__ = "strays"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), unique=True)
+    site_id: Mapped[int | None] = mapped_column(
+        ForeignKey("sites.id", ondelete="CASCADE"), index=True
+    )
+    vendor: Mapped[str] = mapped_column(String(40), default="")
+    model: Mapped[str] = mapped_column(String(60), default="")
+    firmware: Mapped[str] = mapped_column(String(60), default="")
+    user_agent: Mapped[str] = mapped_column(String(300), default="")
+    file: Mapped[str] = mapped_column(String(120), default="")
+    address: Mapped[str] = mapped_column(String(45))
+    transport: Mapped[str] = mapped_column(String(5))
+    times: Mapped[int] = mapped_column(default=1)
+    first_seen: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    last_seen: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+
+    site: Mapped[Site | None] = relationship(lazy="joined")
+
+    @classmethod
+    def newest_first(cls) -> Select[Self]:
+        return select(cls).order_by(cls.last_seen.desc(), cls.id.desc())

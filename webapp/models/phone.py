@@ -1,0 +1,170 @@
+"""A desk phone, its lines, and every configuration it was given."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    false,
+    or_,
+    select,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.extensions import Model, UtcDateTime, utcnow
+from webapp.models.site import Profile, SipServer, Site
+from webapp.secretbox import Packed, Sealed
+
+if TYPE_CHECKING:
+    from webapp.models.user import User
+
+
+class Line(Model):
+    """One SIP account on a phone; `number` counts from 1."""
+
+    __tablename__ = "lines"
+    __audited__ = True
+    __secret__ = frozenset({"password"})
+    __table_args__ = (UniqueConstraint("phone_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    user: Mapped[str] = mapped_column(String(100), index=True)
+    auth_user: Mapped[str] = mapped_column(String(100), default="")
+    password: Mapped[str] = mapped_column(Sealed)
+    display_name: Mapped[str] = mapped_column(String(200), default="")
+    label: Mapped[str] = mapped_column(String(200), default="")
+    sip_server_id: Mapped[int] = mapped_column(ForeignKey("sip_servers.id"), index=True)
+
+    sip_server: Mapped[SipServer] = relationship(lazy="joined")
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.sip_server.host}" if self.sip_server else self.user
+
+
+class Phone(Model):
+    """`revision_*` describe the newest revision, `fetched_*` the last body the phone took.
+
+    They are copied here so that state, list and door each need one read. `search` is folded text
+    kept by `webapp.phones.services.index`.
+    """
+
+    __tablename__ = "phones"
+    __audited__ = True
+    __secret__ = frozenset({"admin_password", "user_password", "menu_pin"})
+    __unaudited__ = frozenset(
+        {
+            "search",
+            "revision_id",
+            "revision_sha256",
+            "revised_at",
+            "fetched_revision_id",
+            "fetched_sha256",
+            "fetched_at",
+            "fetched_address",
+            "fetched_by",
+            "firmware",
+            "user_agent",
+        }
+    )
+    __table_args__ = (
+        Index("ix_phones_site_id_mac", "site_id", "mac"),
+        Index("ix_phones_model_mac", "model", "mac"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), unique=True)
+    model: Mapped[str] = mapped_column(String(60))
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"))
+    profile_id: Mapped[int | None] = mapped_column(ForeignKey("profiles.id"), index=True)
+    label: Mapped[str] = mapped_column(String(200), default="")
+    admin_password: Mapped[str] = mapped_column(Sealed)
+    user_password: Mapped[str] = mapped_column(Sealed)
+    menu_pin: Mapped[str] = mapped_column(Sealed)
+    search: Mapped[str] = mapped_column(Text, default="")
+    import_id: Mapped[int | None] = mapped_column(index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    revision_id: Mapped[int | None]
+    revision_sha256: Mapped[str | None] = mapped_column(String(64))
+    revised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fetched_revision_id: Mapped[int | None]
+    fetched_sha256: Mapped[str | None] = mapped_column(String(64))
+    fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    fetched_address: Mapped[str | None] = mapped_column(String(45))
+    fetched_by: Mapped[str | None] = mapped_column(String(5))
+    firmware: Mapped[str | None] = mapped_column(String(60))
+    user_agent: Mapped[str | None] = mapped_column(String(300))
+
+    site: Mapped[Site] = relationship(lazy="joined")
+    profile: Mapped[Profile | None] = relationship(lazy="joined")
+    lines: Mapped[list[Line]] = relationship(
+        order_by=Line.number, cascade="all, delete-orphan", lazy="selectin"
+    )
+
+    @hybrid_property
+    def state(self) -> str:
+        """current, stale or never: by what the phone really took, not by what we offered."""
+        if self.fetched_sha256 is None:
+            return "never"
+        return "current" if self.fetched_sha256 == self.revision_sha256 else "stale"
+
+    @classmethod
+    def in_state(cls, state: str) -> Select[Self]:
+        fetched = cls.fetched_sha256.is_not(None)
+        same = cls.fetched_sha256 == cls.revision_sha256
+        wanted = {
+            "never": cls.fetched_sha256.is_(None),
+            "current": and_(fetched, same),
+            "stale": and_(fetched, or_(~same, cls.revision_sha256.is_(None))),
+        }
+        return select(cls).where(wanted[state])
+
+    @classmethod
+    def visible_to(cls, user: "User") -> Select[Self]:
+        query = select(cls)
+        return query if user.may("phones.read") else query.where(false())
+
+    @classmethod
+    def with_mac(cls, mac: str) -> Select[Self]:
+        return select(cls).where(cls.mac == mac)
+
+    @classmethod
+    def containing(cls, words: str) -> list[object]:
+        """Conditions for a search: every word must occur in the folded text."""
+        return [cls.search.like(f"%{word}%") for word in words.split()]
+
+    def __str__(self) -> str:
+        return self.label or self.mac
+
+
+class Revision(Model):
+    """One rendered configuration, numbered per phone. `body` is the plain file, packed at rest."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (UniqueConstraint("phone_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    body: Mapped[bytes] = mapped_column(Packed, deferred=True)
+    size: Mapped[int]
+    content_type: Mapped[str] = mapped_column(String(40))
+    model: Mapped[str] = mapped_column(String(60))
+    template_version: Mapped[str] = mapped_column(String(20))
+    run_id: Mapped[int | None] = mapped_column(index=True)
+    origin: Mapped[str] = mapped_column(String(80), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+
+    @classmethod
+    def of(cls, phone: Phone) -> Select[Self]:
+        return select(cls).where(cls.phone_id == phone.id).order_by(cls.number.desc())

@@ -1,0 +1,69 @@
+"""An uploaded list of phones, from the draft to the undo."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import JSON, ForeignKey, Select, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.extensions import Model, UtcDateTime, utcnow
+from webapp.models.site import SipServer, Site
+from webapp.models.user import User
+from webapp.secretbox import Packed, Sealed
+
+STATES = ("draft", "committing", "committed", "undone", "cancelled", "failed")
+
+
+class SheetImport(Model):
+    """`name` is the archive copy's name, unique for ever. `body` is the file as it was uploaded,
+    None once it was purged or cancelled. `counts` has added, changed, unchanged, refused."""
+
+    __tablename__ = "imports"
+    __audited__ = True
+    __unaudited__ = frozenset({"body", "counts"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    filename: Mapped[str] = mapped_column(String(200))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    state: Mapped[str] = mapped_column(String(12), default="draft", index=True)
+    model: Mapped[str] = mapped_column(String(60), default="")
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
+    sip_server_id: Mapped[int | None] = mapped_column(ForeignKey("sip_servers.id"))
+    encoding: Mapped[str] = mapped_column(String(20), default="")
+    body: Mapped[bytes | None] = mapped_column(Packed, deferred=True)
+    size: Mapped[int] = mapped_column(default=0)
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+    committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    user: Mapped[User | None] = relationship(lazy="joined")
+    site: Mapped[Site | None] = relationship()
+    sip_server: Mapped[SipServer | None] = relationship()
+
+    @classmethod
+    def newest_first(cls) -> Select[Self]:
+        return select(cls).order_by(cls.id.desc())
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class ImportChange(Model):
+    """What an import did to one phone; `before` is the JSON of the phone as it was, "" if added."""
+
+    __tablename__ = "import_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), index=True)
+    phone_id: Mapped[int] = mapped_column(index=True)
+    mac: Mapped[str] = mapped_column(String(12))
+    action: Mapped[str] = mapped_column(String(10))
+    row: Mapped[int]
+    before: Mapped[str] = mapped_column(Sealed, default="")
+
+    @classmethod
+    def of(cls, import_id: int) -> Select[Self]:
+        return select(cls).where(cls.import_id == import_id).order_by(cls.id)

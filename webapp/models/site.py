@@ -1,0 +1,130 @@
+"""Where phones stand, what they register at, and the named sets of settings."""
+
+import hashlib
+import ipaddress
+import secrets
+from datetime import datetime
+from typing import Self
+
+from sqlalchemy import ForeignKey, Select, String, Text, UniqueConstraint, or_, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.extensions import Model, UtcDateTime, utcnow
+from webapp.secretbox import Sealed
+
+PRIVATE_NETWORKS = (
+    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 169.254.0.0/16 ::1/128 fc00::/7 fe80::/10"
+)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class Company(Model):
+    __tablename__ = "companies"
+    __audited__ = True
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(130), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    @classmethod
+    def by_name(cls) -> Select[Self]:
+        return select(cls).order_by(cls.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Site(Model):
+    """Owns the key in its phones' address (`/p/<key>/`): stored sealed, looked up by its SHA-256.
+
+    After a rotation the previous key still works until `previous_until`.
+    """
+
+    __tablename__ = "sites"
+    __audited__ = True
+    __secret__ = frozenset({"key", "key_digest", "previous_digest"})
+    __table_args__ = (UniqueConstraint("company_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    networks: Mapped[str] = mapped_column(Text, default=PRIVATE_NETWORKS)
+    key: Mapped[str] = mapped_column(Sealed)
+    key_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    previous_digest: Mapped[str | None] = mapped_column(String(64), index=True)
+    previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    company: Mapped[Company] = relationship(lazy="joined")
+
+    def new_key(self, overlap_until: datetime | None = None) -> None:
+        """Give the site a fresh 192-bit key; the old one works until `overlap_until`, if given."""
+        self.previous_digest = self.key_digest if overlap_until else None
+        self.previous_until = overlap_until
+        self.key = secrets.token_urlsafe(24)
+        self.key_digest = digest(self.key)
+
+    @property
+    def network_list(self) -> list[Network]:
+        return [ipaddress.ip_network(text, strict=False) for text in self.networks.split()]
+
+    @classmethod
+    def by_name(cls) -> Select[Self]:
+        return select(cls).join(Company).order_by(Company.name, cls.name)
+
+    @classmethod
+    def with_key(cls, key: str) -> Select[Self]:
+        found = digest(key)
+        still = cls.previous_until > utcnow()
+        return select(cls).where(
+            or_(cls.key_digest == found, (cls.previous_digest == found) & still)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.company.name} / {self.name}" if self.company else self.name
+
+
+class SipServer(Model):
+    """A registrar. An empty field leaves the matter to the settings (`sip.port`, …)."""
+
+    __tablename__ = "sip_servers"
+    __audited__ = True
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    host: Mapped[str] = mapped_column(String(253), index=True)
+    port: Mapped[int | None]
+    transport: Mapped[str | None] = mapped_column(String(3))
+    proxy_host: Mapped[str | None] = mapped_column(String(253))
+    proxy_port: Mapped[int | None]
+    expires: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    @classmethod
+    def by_name(cls) -> Select[Self]:
+        return select(cls).order_by(cls.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Profile(Model):
+    """A named set of settings that phones can share; its values are SettingValue rows."""
+
+    __tablename__ = "profiles"
+    __audited__ = True
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    @classmethod
+    def by_name(cls) -> Select[Self]:
+        return select(cls).order_by(cls.name)
+
+    def __str__(self) -> str:
+        return self.name
