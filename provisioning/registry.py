@@ -1,0 +1,218 @@
+"""The vendors and models there are: every folder with a vendor.toml is one, no code names them."""
+
+import hashlib
+import importlib.util
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from provisioning.errors import N_, UnknownModelError
+from provisioning.formats import FORMATS, Format
+from provisioning.model import Phone
+from provisioning.settings import Layer, parse
+
+VENDORS = Path(__file__).parent / "vendors"
+
+Quirks = Callable[[Phone], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models that share a template. `one_server`: all lines register at the same server."""
+
+    key: str
+    template: str
+    format: Format
+    one_server: bool
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vendor:
+    """What vendor.toml says. `files` are served; `known_files` (globs) are asked for, not served."""
+
+    key: str
+    name: str
+    aliases: tuple[str, ...]
+    ouis: tuple[str, ...]
+    user_agents: tuple[re.Pattern[str], ...]
+    files: tuple[str, ...]
+    known_files: tuple[str, ...]
+    defaults: dict[str, str]
+    maps: dict[str, dict[str, str | int]]
+    families: dict[str, Family]
+    resync: tuple[dict[str, Any], ...]
+    ports: dict[str, int]
+    folder: Path
+    version: str
+    quirks: Quirks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """`lines` is the most SIP lines it has, `data` facts for its family's template."""
+
+    key: str
+    name: str
+    vendor: Vendor
+    family: str
+    lines: int
+    defaults: dict[str, str]
+    data: dict[str, Any]
+    aliases: tuple[str, ...]
+
+    @property
+    def format(self) -> Format:
+        return self.vendor.families[self.family].format
+
+    def files(self, mac: str) -> tuple[str, ...]:
+        """Return the names under which the phone `mac` asks for its own configuration."""
+        return tuple(name.format(mac=mac.lower(), MAC=mac.upper()) for name in self.vendor.files)
+
+    def layers(self) -> tuple[Layer, Layer]:
+        """Return the two lowest layers of settings, the vendor's and the model's."""
+        return Layer("vendor", self.vendor.defaults), Layer("model", self.defaults)
+
+
+class Registry:
+    def __init__(self, vendors: Iterable[Vendor], models: Iterable[Model]) -> None:
+        self.vendors = {vendor.key: vendor for vendor in vendors}
+        self.models = {model.key: model for model in models}
+        self._names = _index(self.models.values())
+        self._ouis = {oui: vendor for vendor in self.vendors.values() for oui in vendor.ouis}
+
+    @classmethod
+    def load(cls, folder: Path = VENDORS, extra: Iterable[Path] = ()) -> "Registry":
+        """Read every vendor folder in `folder` and in the `extra` ones."""
+        vendors, models = [], []
+        for root in (folder, *extra):
+            for path in sorted(root.glob("*/vendor.toml")):
+                vendor, own = _read(path)
+                vendors.append(vendor)
+                models.extend(own)
+        return cls(vendors, models)
+
+    def model(self, key: str) -> Model:
+        try:
+            return self.models[key]
+        except KeyError:
+            raise UnknownModelError(N_("No phone model “%(model)s” is known"), model=key) from None
+
+    def find(self, name: str) -> Model | None:
+        """Return the model a person means by `name`: case, blanks and dashes do not matter."""
+        return self._names.get(_bare(name))
+
+    def vendor_of(self, mac: str) -> Vendor | None:
+        """Return the vendor whose prefix the 12 lower-case digits of `mac` begin with."""
+        return self._ouis.get(mac[:6])
+
+
+@cache
+def registry() -> Registry:
+    """Return the vendors that come with the program, read once."""
+    return Registry.load()
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def _index(models: Iterable[Model]) -> dict[str, Model]:
+    found: dict[str, Model] = {}
+    for model in models:
+        for name in _names(model):
+            if found.setdefault(name, model) is not model:
+                raise ValueError(f"{name} means {found[name].key} and {model.key}")
+    return found
+
+
+def _names(model: Model) -> Iterator[str]:
+    vendors = ("", model.vendor.name, *model.vendor.aliases)
+    short = model.name.removeprefix(model.vendor.name)
+    yield _bare(model.key)
+    for name in (short, *model.aliases):
+        yield from (_bare(vendor + name) for vendor in vendors)
+
+
+def _read(path: Path) -> tuple[Vendor, list[Model]]:
+    toml = tomllib.loads(path.read_text(encoding="utf-8"))
+    families = {key: _family(key, entry) for key, entry in toml["families"].items()}
+    vendor = Vendor(
+        key=path.parent.name,
+        name=toml["name"],
+        aliases=tuple(toml.get("aliases", ())),
+        ouis=tuple(_bare(oui) for oui in toml.get("ouis", ())),
+        user_agents=tuple(re.compile(pattern) for pattern in toml.get("user_agents", ())),
+        files=tuple(toml["files"]),
+        known_files=tuple(toml.get("known_files", ())),
+        defaults=_defaults(toml),
+        maps=toml.get("maps", {}),
+        families=families,
+        resync=tuple(toml.get("resync", ())),
+        ports=toml.get("ports", {}),
+        folder=path.parent,
+        version=_version(path.parent),
+        quirks=_quirks(path.parent / "quirks.py"),
+    )
+    return vendor, [_model(key, vendor, toml["models"]) for key in toml["models"]]
+
+
+def _family(key: str, entry: dict[str, Any]) -> Family:
+    return Family(
+        key=key,
+        template=entry["template"],
+        format=FORMATS[entry["format"]],
+        one_server=entry.get("one_server", False),
+        data=entry.get("data", {}),
+    )
+
+
+def _model(key: str, vendor: Vendor, entries: dict[str, dict[str, Any]]) -> Model:
+    """Read one line of [models]; `like` takes over what another line of it says."""
+    own = entries[key]
+    like = entries.get(own.get("like", ""), {})
+    entry = like | own
+    family = vendor.families[entry["family"]]
+    return Model(
+        key=key,
+        name=entry["name"],
+        vendor=vendor,
+        family=family.key,
+        lines=entry["lines"],
+        defaults=_defaults(like) | _defaults(own),
+        data=family.data | like.get("data", {}) | own.get("data", {}),
+        aliases=tuple(own.get("aliases", ())),
+    )
+
+
+def _defaults(entry: dict[str, Any]) -> dict[str, str]:
+    """A vendor.toml with a setting that does not exist must fail here, not on the first phone."""
+    found = {key: str(value) for key, value in entry.get("defaults", {}).items()}
+    for key, text in found.items():
+        parse(key, text)
+    return found
+
+
+def _version(folder: Path) -> str:
+    """Change with anything that can change a rendered file."""
+    digest = hashlib.sha256()
+    for path in sorted((*folder.glob("*.toml"), *folder.glob("*.j2"), *folder.glob("quirks.py"))):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _quirks(path: Path) -> Quirks:
+    """Return `values` of quirks.py: what its templates need and data cannot say."""
+    if not path.exists():
+        return lambda phone: {}
+    spec = importlib.util.spec_from_file_location(f"quirks_of_{path.parent.name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    values: Quirks = module.values
+    return values
