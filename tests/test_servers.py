@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -74,30 +73,27 @@ def test_redis_gives_an_emoji_back(tmp_path_factory: pytest.TempPathFactory) -> 
         assert client.get(key) == EMOJI
 
 
-@pytest.mark.parametrize("name", ["mariadb", "postgresql", "redis"])
-def test_all_users_of_a_run_share_one_server(
-    name: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = run_folder(tmp_path_factory)
-    with shared(name, folder) as mine, shared(name, folder) as theirs:
-        assert mine == theirs
+def test_all_processes_of_a_run_share_one_server(tmp_path: Path) -> None:
+    need(*PROGRAMS["redis"])
+    users = [start_user(tmp_path) for _ in range(3)]
+    urls = {url_of(user) for user in users}
+    for user in users:
+        user.communicate()
+    assert len(urls) == 1
+
+
+def test_who_comes_after_the_last_user_gets_a_server_that_answers(tmp_path: Path) -> None:
+    for _ in range(2):
+        with shared("redis", tmp_path) as url:
+            assert answers(url)
 
 
 def test_a_server_ends_when_its_last_user_was_killed(tmp_path: Path) -> None:
     need(*PROGRAMS["redis"])
-    script = (
-        "import sys, time, pathlib; from tests.servers import shared\n"
-        "with shared('redis', pathlib.Path(sys.argv[1])) as url:\n"
-        "    print(url, flush=True); time.sleep(600)"
-    )
-    user = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    with user:
-        assert user.stdout is not None
-        url = user.stdout.readline().strip()
+    with start_user(tmp_path) as user:
+        url = url_of(user)
         assert answers(url)
-        user.send_signal(signal.SIGKILL)
+        user.kill()
     assert eventually(lambda: not answers(url))
 
 
@@ -147,6 +143,24 @@ def test_a_skip_fails_the_run_in_ci_only(tmp_path: Path, ci: str, closing: str) 
 def test_a_skipped_module_fails_the_run_in_ci(tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text("import pytest; pytest.importorskip('carrier_pigeon')\n")
     assert run_pytest(tmp_path, "true").returncode != 0
+
+
+def start_user(folder: Path) -> subprocess.Popen[str]:
+    """Start a process that uses the Redis of this run until its standard input is closed."""
+    script = (
+        "import sys, pathlib; from tests.servers import shared\n"
+        "with shared('redis', pathlib.Path(sys.argv[1])) as url:\n"
+        "    print(url, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(folder)]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def url_of(user: subprocess.Popen[str]) -> str:
+    assert user.stdout is not None
+    return user.stdout.readline().strip()
 
 
 def run_pytest(folder: Path, ci: str) -> subprocess.CompletedProcess[str]:
