@@ -1,0 +1,216 @@
+"""A read-only TFTP server over a function that knows the files; it never sees a file system.
+
+One loop, one connected socket per transfer, and no thread, process or timer of its own for any:
+that is what makes it several times faster than a server that forks. More speed = more processes
+on the same port (SO_REUSEPORT; the kernel keeps each client with one of them).
+"""
+
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+
+from provisioning.transports import tftp_packets as packets
+from provisioning.transports.tftp_packets import TftpRequest
+from provisioning.transports.tftp_sockets import Door, Peer, new_poller, plain_address
+from provisioning.transports.tftp_transfer import MAX_ANSWER, Outcome, Patience, Transfer
+
+__all__ = ["Outcome", "Server", "TftpRequest"]
+
+log = logging.getLogger(__name__)
+
+SWEEP = 0.2  # seconds between looks at the deadlines; nothing here needs them finer
+REQUESTS_A_TURN = 64  # of a storm, before the transfers that run get their turn
+
+Answer = Callable[[TftpRequest], bytes | None]
+OnDone = Callable[[TftpRequest, Outcome], None]
+
+
+class Server:
+    """Serve what `answer` returns; None, and any exception, is "File not found" to the client.
+
+    `on_done` hears of every transfer that was begun, complete or not. Both are called in the loop:
+    while they work nobody is served. Above `max_transfers` and `max_per_address` requests are
+    dropped without a word: the client asks again.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        host: str = "0.0.0.0",  # noqa: S104 - phones are everywhere; `answer` knows the networks
+        port: int = 6969,
+        *,
+        max_transfers: int = 1024,
+        max_per_address: int = 256,
+        timeout: float = 1.0,
+        retries: int = 5,
+        on_done: OnDone | None = None,
+    ) -> None:
+        self._answer, self._on_done = answer, on_done
+        self._max_transfers, self._max_per_address = max_transfers, max_per_address
+        self._patience = Patience(timeout, retries)
+        self._transfers: dict[int, Transfer] = {}
+        self._peers: dict[Peer, Transfer] = {}
+        self._addresses: Counter[str] = Counter()
+        self._stopping = False
+        self._full = False
+        self._door = Door(host, port)
+        self.port = self._door.port
+        self._alarm, self._bell = socket.socketpair()
+
+    def stop(self) -> None:
+        """End `serve`; may be called from a signal handler or another thread."""
+        self._stopping = True
+        with suppress(OSError):
+            self._bell.send(b"!")
+
+    def serve(self, stop: threading.Event | None = None) -> None:
+        """Serve until `stop` is set or stop() is called; the server cannot be started again."""
+        poller = self._poller = new_poller()
+        door = self._door.sock.fileno()
+        poller.add(door)
+        poller.add(self._alarm.fileno())
+        sweep = time.monotonic() + SWEEP
+        try:
+            while not (self._stopping or (stop and stop.is_set())):
+                ready = poller.wait(SWEEP)
+                now = time.monotonic()
+                for fd in ready:
+                    if fd == door:
+                        self._take_requests(now)
+                    elif transfer := self._transfers.get(fd):
+                        self._listen(transfer, now)
+                if now >= sweep:
+                    self._sweep(now)
+                    sweep = now + SWEEP
+        finally:
+            self._close()
+
+    def _take_requests(self, now: float) -> None:
+        for _ in range(REQUESTS_A_TURN):
+            try:
+                datagram, peer, local = self._door.receive(packets.MAX_REQUEST + 1)
+            except BlockingIOError:
+                return
+            except OSError as refusal:  # e.g. ICMP about an earlier refusal of ours
+                log.debug("receiving a request: %s", refusal)
+                continue
+            # A port of 0 cannot be answered, and sending to it is an error.
+            if peer[1]:
+                self._take(datagram, peer, local, now)
+
+    def _take(self, datagram: bytes, peer: Peer, local: str, now: float) -> None:
+        code = packets.opcode(datagram)
+        if code == packets.RRQ:
+            self._read(datagram, peer, local, now)
+        elif code == packets.WRQ:
+            self._reply(packets.READ_ONLY, peer, local)
+        elif code in (packets.DATA, packets.ACK):
+            self._reply(packets.NO_SUCH_TRANSFER, peer, local)
+        elif code not in (0, packets.ERROR):  # an ERROR is never answered, nor is a scrap
+            self._reply(packets.ILLEGAL_OPERATION, peer, local)
+
+    def _read(self, datagram: bytes, peer: Peer, local: str, now: float) -> None:
+        running = self._peers.get(peer)
+        if running and running.rrq == datagram:
+            running.hear_request_again()
+            if running.outcome:
+                self._forget(running)
+            return
+        if running:  # phones reuse a port without the last ACK of the file before
+            self._finish(running, "the client asked for another file", now)
+        if self._has_room(peer):
+            self._begin(datagram, peer, local, now)
+
+    def _has_room(self, peer: Peer) -> bool:
+        full = len(self._transfers) >= self._max_transfers
+        if full and not self._full:
+            log.warning("TFTP: %d transfers, requests are dropped", self._max_transfers)
+        self._full = full
+        return not full and self._addresses[peer[0]] < self._max_per_address
+
+    def _begin(self, datagram: bytes, peer: Peer, local: str, now: float) -> None:
+        request, body = self._ask(datagram, peer)
+        if request is None or body is None:
+            self._reply(packets.FILE_NOT_FOUND, peer, local)
+            return
+        try:
+            sock = self._door.connect(peer, local)
+        except OSError as refusal:  # out of file descriptors, or no way back to the client
+            log.warning("TFTP: no transfer to %s: %s", request.address, refusal)
+            return
+        if request.mode == "netascii":
+            body = packets.netascii(body)
+        terms = packets.negotiate(request, len(body))
+        transfer = Transfer(sock, peer, datagram, request, body, terms, self._patience)
+        self._transfers[sock.fileno()] = self._peers[peer] = transfer
+        self._addresses[peer[0]] += 1
+        self._poller.add(sock.fileno())
+        transfer.start(now)
+        if transfer.outcome:
+            self._forget(transfer)
+
+    def _ask(self, datagram: bytes, peer: Peer) -> tuple[TftpRequest | None, bytes | None]:
+        address = plain_address(peer)
+        try:
+            request = packets.parse_request(datagram, address, peer[1])
+        except packets.Malformed as reason:
+            log.info("TFTP: malformed request of %s: %s", address, reason)
+            return None, None
+        try:
+            return request, self._answer(request)
+        except Exception:  # the loop must survive whatever the host's code does
+            log.exception("TFTP: answering %r of %s", request.file, address)
+            return None, None
+
+    def _reply(self, packet: bytes, peer: Peer, local: str) -> None:
+        try:
+            self._door.reply(packet, peer, local)
+        except OSError as refusal:
+            log.debug("TFTP: no reply to %s: %s", peer[0], refusal)
+
+    def _listen(self, transfer: Transfer, now: float) -> None:
+        try:
+            transfer.hear(transfer.recv(MAX_ANSWER), now)
+        except BlockingIOError:
+            pass
+        except OSError as refusal:  # ICMP: the client has closed its port
+            transfer.end(refusal.strerror or "unreachable", now)
+        if transfer.outcome:
+            self._forget(transfer)
+
+    def _sweep(self, now: float) -> None:
+        for transfer in [late for late in self._transfers.values() if late.deadline <= now]:
+            transfer.wake(now)
+            if transfer.outcome:
+                self._forget(transfer)
+
+    def _finish(self, transfer: Transfer, words: str, now: float) -> None:
+        transfer.end(words, now)
+        self._forget(transfer)
+
+    def _forget(self, transfer: Transfer) -> None:
+        fd = transfer.sock.fileno()
+        self._poller.forget(fd)
+        transfer.sock.close()
+        del self._transfers[fd], self._peers[transfer.peer]
+        address = transfer.peer[0]
+        self._addresses[address] -= 1
+        if not self._addresses[address]:
+            del self._addresses[address]
+        if self._on_done and transfer.outcome:
+            try:
+                self._on_done(transfer.request, transfer.outcome)
+            except Exception:  # as above
+                log.exception("TFTP: reporting %r", transfer.request.file)
+
+    def _close(self) -> None:
+        now = time.monotonic()
+        for transfer in list(self._transfers.values()):
+            self._finish(transfer, "the server was stopped", now)
+        self._door.sock.close()
+        self._alarm.close()
+        self._bell.close()

@@ -1,0 +1,180 @@
+"""One file on its way to one client: what was sent, what was acknowledged, when to send again."""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from provisioning.transports import tftp_packets as packets
+from provisioning.transports.tftp_packets import Terms, TftpRequest
+from provisioning.transports.tftp_sockets import Peer
+
+MAX_ANSWER = 516  # ACK is 4 octets; the words of an ERROR beyond this are of no interest
+
+
+class Outcome(NamedTuple):
+    sent: int  # octets of the body, each counted once
+    complete: bool  # the client acknowledged the last block
+    error: str  # "" when complete
+    duration: float  # seconds
+
+
+class Patience(NamedTuple):
+    """How long to wait before sending again, and how often."""
+
+    timeout: float
+    retries: int
+
+    def wait(self, tries: int, asked: int | None) -> float:
+        """Double the wait at each try, but keep to an interval that the client asked for."""
+        return float(asked) if asked else self.timeout * 2 ** min(tries, 4)
+
+    def limit(self, asked: int | None) -> float:
+        """A client may ask for 255 seconds: it gets one repetition, not a slot for half an hour."""
+        usual = sum(self.wait(tries, None) for tries in range(self.retries + 1))
+        return max(usual, 2.0 * asked) if asked else usual
+
+
+class Transfer:
+    """Owns a socket connected to the client: the kernel drops what other TIDs send to it."""
+
+    __slots__ = (
+        "_acked",
+        "_asked",
+        "_block_size",
+        "_body",
+        "_highest",
+        "_last",
+        "_opened",
+        "_opening",
+        "_patience",
+        "_repeated",
+        "_send",
+        "_since",
+        "_started",
+        "_tries",
+        "_window",
+        "deadline",
+        "outcome",
+        "peer",
+        "recv",
+        "request",
+        "rrq",
+        "sock",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: Peer,
+        rrq: bytes,
+        request: TftpRequest,
+        body: bytes,
+        terms: Terms,
+        patience: Patience,
+    ) -> None:
+        self.sock, self.peer, self.rrq, self.request = sock, peer, rrq, request
+        self.recv: Callable[[int], bytes] = sock.recv
+        self._send: Callable[[bytes], int] = sock.send
+        self._body = body
+        self._block_size, self._window, self._asked, accepted = terms
+        self._last = len(body) // self._block_size + 1  # may be empty: it says that this is all
+        self._opening = packets.oack(accepted) if accepted else b""
+        self._opened = not accepted
+        self._patience = patience
+        # Blocks are counted without wrapping; only the wire has 16 bits.
+        self._acked = self._highest = self._tries = 0
+        self._repeated = False
+        self.outcome: Outcome | None = None
+
+    def start(self, now: float) -> None:
+        self._started = self._since = now
+        self.deadline = now + self._patience.wait(0, self._asked)
+        self._say()
+
+    def hear(self, datagram: bytes, now: float) -> None:
+        """Take a datagram of the client; `outcome` is set when it was the last."""
+        if datagram[:2] != b"\0\4" or len(datagram) < 4:
+            self._hear_other(datagram, now)
+            return
+        acked = self._acked
+        step = ((datagram[2] << 8 | datagram[3]) - acked) & 0xFFFF
+        if not self._opened:
+            if step == 0:
+                self._opened = True
+                self._go_on(now)
+        elif step == 0:
+            self._hear_again()
+        elif step <= self._highest - acked:  # anything else is late, or invented
+            self._acked = acked = acked + step
+            if acked == self._last:
+                self.end("", now)
+            else:
+                self._go_on(now)
+
+    def _hear_again(self) -> None:
+        """Answer a repeated ACK only where it can mean a hole, and then once.
+
+        Answering each would double every later packet (the Sorcerer's Apprentice). In a window
+        larger than one it is how a client says that the first block was lost (RFC 7440).
+        """
+        if self._window > 1 and not self._repeated:
+            self._repeated = True
+            self._say()
+
+    def _hear_other(self, datagram: bytes, now: float) -> None:
+        code = packets.opcode(datagram)
+        if code == packets.ERROR:
+            self.end(packets.error_words(datagram) or "the client gave up", now)
+        elif code != packets.ACK:
+            with suppress(OSError):
+                self._send(packets.ILLEGAL_OPERATION)
+            self.end("the client broke the protocol", now)
+
+    def hear_request_again(self) -> None:
+        """The client repeats its request because our first answer was lost, or is late."""
+        if self._acked == 0:
+            self._say()
+
+    def wake(self, now: float) -> None:
+        """The deadline has passed: send again, or give up."""
+        if self._tries >= self._patience.retries or now - self._since >= self._patience.limit(
+            self._asked
+        ):
+            all_sent = self._highest == self._last
+            words = "the last block was not acknowledged" if all_sent else "the client went silent"
+            self.end(words, now)
+            return
+        self._tries += 1
+        self.deadline = now + self._patience.wait(self._tries, self._asked)
+        self._say()
+
+    def end(self, words: str, now: float) -> None:
+        sent = min(self._highest * self._block_size, len(self._body))
+        self.outcome = Outcome(sent, not words, words, now - self._started)
+
+    def _go_on(self, now: float) -> None:
+        self._tries = 0
+        self._repeated = False
+        self._since = now
+        self.deadline = now + self._patience.wait(0, self._asked)
+        self._say()
+
+    def _say(self) -> None:
+        """Send what the client has to acknowledge next: the OACK, or the window after `_acked`."""
+        try:
+            if self._opened:
+                self._send_window()
+            else:
+                self._send(self._opening)
+        except (BlockingIOError, InterruptedError):
+            pass  # a full buffer is a lost packet, and lost packets are sent again
+        except OSError as refusal:  # ICMP says that nobody is there any more
+            self.end(refusal.strerror or "unreachable", self._since)
+
+    def _send_window(self) -> None:
+        size, body = self._block_size, self._body
+        for number in range(self._acked + 1, min(self._acked + self._window, self._last) + 1):
+            self._send(packets.data(number, body[(number - 1) * size : number * size]))
+            if number > self._highest:
+                self._highest = number
