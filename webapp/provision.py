@@ -1,0 +1,241 @@
+"""From stored phones to revisions: settings in force, render, store. Below all features.
+
+Made for many phones at once: whatever phones share is read once (`Settings`), whatever they do not
+comes with them, and revisions go in by one bulk insert.
+"""
+
+import hashlib
+import secrets
+import string
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import func, insert, select, update
+
+from provisioning import model as domain
+from provisioning.errors import N_, ProvisioningError
+from provisioning.registry import registry
+from provisioning.render import Rendered, render
+from provisioning.settings import Effective, Layer, effective_server, resolve
+from webapp.config import Config
+from webapp.extensions import db, utcnow
+from webapp.models import Phone, Revision, SettingValue, SipServer, Site
+
+ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one phone: `word` is new, unchanged or failed (then `message` says why)."""
+
+    phone_id: int
+    word: str
+    revision_id: int | None = None
+    message: str = ""
+    params: dict[str, object] | None = None
+
+
+class Settings:
+    """What people chose, read once for any number of phones.
+
+    Order: built-in < vendor < model < everywhere < vendor < model < company < site < profile <
+    phone, where the first vendor and model are our data, the second what people typed for them.
+    """
+
+    def __init__(self, phone_ids: Sequence[int] = ()) -> None:
+        wide = SettingValue.scope != "phone"
+        own = SettingValue.target.in_([str(number) for number in phone_ids])
+        self.values: dict[tuple[str, str], dict[str, str]] = {}
+        for row in db.session.scalars(select(SettingValue).where(wide | own)):
+            self.values.setdefault((row.scope, row.target), {})[row.key] = row.value
+        self.known: dict[tuple[object, ...], dict[str, Effective]] = {}
+
+    def of(self, phone: Phone) -> dict[str, Effective]:
+        own = self.values.get(("phone", str(phone.id)), {})
+        shared = (phone.model, phone.site_id, phone.profile_id)
+        if own:
+            return resolve(self.layers(phone))
+        if shared not in self.known:
+            self.known[shared] = resolve(self.layers(phone))
+        return self.known[shared]
+
+    def layers(self, phone: Phone) -> list[Layer]:
+        found = registry().model(phone.model)
+        chosen = (
+            ("everywhere", ""),
+            ("vendor", found.vendor.key),
+            ("model", phone.model),
+            ("company", str(phone.site.company_id)),
+            ("site", str(phone.site_id)),
+            ("profile", str(phone.profile_id or "")),
+            ("phone", str(phone.id)),
+        )
+        typed = [Layer(scope, self.values.get((scope, target), {})) for scope, target in chosen]
+        return [*found.layers(), *typed]
+
+
+def site_url(site: Site) -> str:
+    """The address phones of this site come to; "" while nobody said how they reach us."""
+    config: Config = current_app.extensions["belldesk"]
+    return f"{config.base_url}/p/{site.key}/" if config.base_url else ""
+
+
+def server_of(chosen: SipServer, settings: dict[str, domain.Value]) -> domain.SipServer:
+    names = ("port", "transport", "expires", "proxy_host", "proxy_port")
+    return effective_server(chosen.host, {name: getattr(chosen, name) for name in names}, settings)
+
+
+def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
+    """The stored phone as the renderer wants it."""
+    values = {key: found.value for key, found in settings.of(phone).items()}
+    return domain.Phone(
+        mac=phone.mac,
+        model=phone.model,
+        lines=tuple(
+            domain.Line(
+                number=line.number,
+                user=line.user,
+                password=line.password,
+                auth_user=line.auth_user or line.user,
+                display_name=line.display_name or line.user,
+                label=line.label or line.user,
+                server=server_of(line.sip_server, values),
+            )
+            for line in phone.lines
+        ),
+        settings=values,
+        secrets=domain.Secrets(phone.admin_password, phone.user_password, phone.menu_pin),
+        url=site_url(phone.site),
+    )
+
+
+def revise(
+    phones: Sequence[Phone], *, run_id: int | None = None, origin: str = ""
+) -> list[Outcome]:
+    """Render the phones and store what changed as their newest revisions. The caller commits.
+
+    A phone whose file cannot be made fails with words and leaves the others alone.
+    """
+    settings = Settings([phone.id for phone in phones])
+    outcomes: list[Outcome] = []
+    changed: list[tuple[Phone, Rendered, str]] = []
+    for phone in phones:
+        try:
+            file = render(provisioned(phone, settings))
+        except ProvisioningError as error:
+            outcomes.append(Outcome(phone.id, "failed", None, error.message, error.params))
+            continue
+        sha256 = hashlib.sha256(file.body).hexdigest()
+        if sha256 == phone.revision_sha256:
+            outcomes.append(Outcome(phone.id, "unchanged", phone.revision_id))
+        else:
+            changed.append((phone, file, sha256))
+    return outcomes + store(changed, run_id, origin)
+
+
+def store(
+    changed: Sequence[tuple[Phone, Rendered, str]], run_id: int | None, origin: str
+) -> list[Outcome]:
+    if not changed:
+        return []
+    ids = [phone.id for phone, _, _ in changed]
+    numbers = last_numbers(ids)
+    now = utcnow()
+    rows = [
+        {
+            "phone_id": phone.id,
+            "number": numbers.get(phone.id, 0) + 1,
+            "sha256": sha256,
+            "body": file.body,
+            "size": len(file.body),
+            "content_type": file.content_type,
+            "model": phone.model,
+            "template_version": file.version,
+            "run_id": run_id,
+            "origin": origin,
+            "created_at": now,
+        }
+        for phone, file, sha256 in changed
+    ]
+    db.session.execute(insert(Revision), rows)
+    made = {
+        row.phone_id: (row.id, row.sha256)
+        for row in db.session.execute(
+            select(Revision.id, Revision.phone_id, Revision.sha256)
+            .where(Revision.phone_id.in_(ids))
+            .order_by(Revision.number)
+        )
+    }
+    point_at(made)
+    return [Outcome(phone.id, "new", made[phone.id][0]) for phone, _, _ in changed]
+
+
+def last_numbers(phone_ids: Iterable[int]) -> dict[int, int]:
+    query = select(Revision.phone_id, func.max(Revision.number)).group_by(Revision.phone_id)
+    rows = db.session.execute(query.where(Revision.phone_id.in_(list(phone_ids))))
+    return {row[0]: row[1] for row in rows}
+
+
+def point_at(made: dict[int, tuple[int, str]]) -> None:
+    """Make these revisions (phone id -> revision id, hash) the newest ones of their phones."""
+    now = utcnow()
+    db.session.execute(
+        update(Phone),
+        [
+            {"id": phone_id, "revision_id": number, "revision_sha256": sha256, "revised_at": now}
+            for phone_id, (number, sha256) in made.items()
+        ],
+    )
+
+
+def roll_back(phone: Phone, older: Revision) -> Revision:
+    """Make an older revision's body the newest again, under a new number. The caller commits."""
+    if older.phone_id != phone.id:
+        raise ProvisioningError(N_("This revision belongs to another phone"))
+    number = last_numbers([phone.id])[phone.id] + 1
+    again = Revision(
+        phone_id=phone.id,
+        number=number,
+        sha256=older.sha256,
+        body=older.body,
+        size=older.size,
+        content_type=older.content_type,
+        model=older.model,
+        template_version=older.template_version,
+        origin=f"revision {older.number}",
+    )
+    db.session.add(again)
+    db.session.flush()
+    phone.revision_id, phone.revision_sha256, phone.revised_at = again.id, again.sha256, utcnow()
+    return again
+
+
+def new_secrets() -> dict[str, str]:
+    """Passwords for one phone: letters and digits only, which is all some Fanvil models take."""
+    return {
+        "admin_password": "".join(secrets.choice(ALPHABET) for _ in range(16)),
+        "user_password": "".join(secrets.choice(ALPHABET) for _ in range(16)),
+        "menu_pin": "".join(secrets.choice(string.digits) for _ in range(6)),
+    }
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: what is stored for searching and what is searched."""
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+
+
+def index(phone: Phone) -> None:
+    """Refresh the text a search looks at; call it whenever the phone or its lines changed."""
+    phone.search = search_text(
+        phone.mac,
+        phone.model,
+        phone.label,
+        *(word for line in phone.lines for word in (line.user, line.display_name, line.label)),
+    )
+
+
+def search_text(*words: str) -> str:
+    return fold(" ".join(dict.fromkeys(word for word in words if word)))
