@@ -1,0 +1,173 @@
+"""`belldesk serve`: web, worker and TFTP started together and stopped together."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from types import FrameType
+
+import click
+from flask import Flask
+
+from webapp import create_app
+from webapp.admin.services import seed_departments
+from webapp.audit import acting_as
+from webapp.config import ROOT, Config, ConfigError
+from webapp.database import migrate_database
+from webapp.setup.services import setup_link
+
+PR_SET_PDEATHSIG = 1
+PATIENCE = 15.0
+
+
+@dataclass
+class Child:
+    """One of our processes; it is started again when it dies, at most once in `pause` seconds."""
+
+    name: str
+    command: Sequence[str]
+    pause: float = 1.0
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    started: float = 0.0
+
+    def start(self, environment: dict[str, str]) -> None:
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+def die_with_parent() -> None:
+    """Let the kernel stop the child even when this process is killed (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def own_address() -> str:
+    """The address other machines on this network most likely reach us at; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def check_ports(config: Config) -> None:
+    """Say in words which port is taken, before anything starts."""
+    for kind, host, port, variable in (
+        (socket.SOCK_STREAM, config.host, config.port, "BELLDESK_PORT"),
+        (socket.SOCK_DGRAM, config.tftp_host, config.tftp_port, "BELLDESK_TFTP_PORT"),
+    ):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise click.ClickException(
+                    f"Port {port} cannot be used ({error.strerror}). Choose another: {variable}=…"
+                ) from error
+
+
+def prepare(app: Flask) -> str | None:
+    """Bring the database up to date; return the one-time link while there is no administrator."""
+    config: Config = app.extensions["belldesk"]
+    with app.app_context(), acting_as("system"):
+        migrate_database()
+        seed_departments()
+        return setup_link(f"http://127.0.0.1:{config.port}")
+
+
+def commands(config: Config) -> list[Child]:
+    python = sys.executable
+    belldesk = [python, "-m", "webapp.cli"]
+    web = [python, "-m", "gunicorn", "-c", "python:webapp.gunicorn_conf", "wsgi:app"]
+    children = [Child("web", web), Child("worker", [*belldesk, "worker"])]
+    if "phones" in config.doors:
+        children.append(Child("tftp", [*belldesk, "tftp"]))
+    return children
+
+
+def announce(config: Config, link: str | None) -> None:
+    click.echo(
+        f"\n  Belldesk   http://127.0.0.1:{config.port}  (phones reach it at {config.base_url})"
+    )
+    click.echo(f"  TFTP       udp port {config.tftp_port}")
+    click.echo(f"  Data       {config.instance}")
+    if link:
+        click.secho(
+            "\n  No administrator yet. Open this link once to create the first one:", bold=True
+        )
+        click.secho(f"  {link}", fg="yellow")
+    click.echo("\n  Ctrl-C stops everything.\n")
+
+
+class Supervisor:
+    def __init__(self, children: list[Child], environment: dict[str, str]) -> None:
+        self.children = children
+        self.environment = environment
+        self.stopping = False
+
+    def run(self) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self.stop)
+        for child in self.children:
+            child.start(self.environment)
+        while not self.stopping:
+            time.sleep(0.2)
+            for child in self.children:
+                self.look_after(child)
+        self.end()
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def look_after(self, child: Child) -> None:
+        if child.running or self.stopping or time.monotonic() - child.started < child.pause:
+            return
+        code = child.process.returncode if child.process else None
+        click.secho(f"{child.name} ended with {code}; starting it again", fg="red", err=True)
+        child.pause = min(child.pause * 2, 30.0)
+        child.start(self.environment)
+
+    def end(self) -> None:
+        alive = [child.process for child in self.children if child.process and child.running]
+        for process in alive:
+            process.terminate()
+        deadline = time.monotonic() + PATIENCE
+        for process in alive:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@click.command()
+def serve() -> None:
+    """Start web, worker and TFTP together; Ctrl-C stops them."""
+    try:
+        config = Config.from_environment()
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    if not config.base_url:
+        config = replace(config, base_url=f"http://{own_address()}:{config.port}")
+    check_ports(config)
+    link = prepare(create_app(config))
+    announce(config, link)
+    environment = os.environ | {"BELLDESK_BASE_URL": config.base_url}
+    Supervisor(commands(config), environment).run()
