@@ -3,10 +3,11 @@
 import hashlib
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec
 
-from flask import abort, g, redirect, request, session, url_for
+from flask import abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
@@ -16,16 +17,25 @@ from webapp.models import PERMISSIONS, User, UserSession
 
 P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
+NOTE_SEEN = timedelta(minutes=1)  # how exact a session's last use is: a write a minute at most
 
 
 @login_manager.user_loader
 def load_user(token: str) -> User | None:
     """The cookie holds a session's token, not a user's id: what was ended stays ended."""
-    found = db.session.scalar(UserSession.open(digest(token)))
+    found = db.session.scalar(UserSession.open(digest(token), utcnow() - session_lifetime()))
     if found is None or not found.user.active:
         return None
+    if utcnow() - found.seen_at > NOTE_SEEN:
+        found.seen_at = utcnow()
+        db.session.commit()
     g.user_session = found
     return found.user
+
+
+def session_lifetime() -> timedelta:
+    lifetime: timedelta = current_app.config["PERMANENT_SESSION_LIFETIME"]
+    return lifetime
 
 
 def digest(token: str) -> str:
@@ -34,7 +44,9 @@ def digest(token: str) -> str:
 
 def open_session(user: User) -> None:
     """Sign `user` in under a fresh session, so that a planted cookie is worth nothing."""
+    kept = {key: session[key] for key in ("language", "theme") if key in session}
     session.clear()
+    session.update(kept)
     token = secrets.token_urlsafe(32)
     db.session.add(
         UserSession(
@@ -44,7 +56,7 @@ def open_session(user: User) -> None:
             user_agent=request.user_agent.string[:300],
         )
     )
-    user.__dict__["session_token"] = token
+    user.session_token = token
     login_user(user)
     session.permanent = True
 
@@ -100,6 +112,15 @@ def to_sign_in() -> ResponseReturnValue:
         wanted = htmx.page_path()
     address = url_for("auth.login", next=wanted) if wanted.strip("/") else url_for("auth.login")
     return htmx.go(address) if htmx.is_fragment() else redirect(address)
+
+
+def own_path(text: str) -> str:
+    """The wanted page if it is a path of ours, else the first page: never another site's address.
+
+    Browsers read `//host` and `/\\host` as another site, and drop tabs and line breaks first.
+    """
+    ours = text[:1] == "/" and text[1:2] not in ("/", "\\")
+    return text if ours and "\\" not in text and text.isprintable() else "/"
 
 
 def may(permission: str) -> bool:

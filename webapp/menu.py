@@ -89,13 +89,18 @@ def frame(env: str) -> dict[str, object]:
         "languages": LANGUAGES.items(),
         "locale": language(),
         "theme": getattr(current_user, "theme", "") or session.get("theme", "auto"),
-        "home_url": url_for("desk.index"),
-        "account_url": url_for("account.show"),
-        "sign_out_url": url_for("auth.logout"),
-        "language_url": url_for("account.language"),
-        "theme_url": url_for("account.theme"),
-        "search_url": url_for("phones.index"),
+        "home_url": address("desk.index") or "/",
+        "account_url": address("account.show"),
+        "sign_out_url": address("auth.logout"),
+        "language_url": address("account.language"),
+        "theme_url": address("account.theme"),
+        "search_url": address("phones.index"),
     }
+
+
+def address(endpoint: str) -> str:
+    """Empty, which hides the control, where the feature is not there."""
+    return url_for(endpoint) if endpoint in current_app.view_functions else ""
 
 
 def visible_menu() -> list[Section]:

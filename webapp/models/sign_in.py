@@ -1,16 +1,19 @@
 """Every attempt to sign in, successful or not."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Index, Select, String, func, select
+from sqlalchemy import ColumnElement, Index, Select, String, func, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model, UtcDateTime, utcnow
 
+FAILURES = ("wrong_password", "unknown_user")
+REASONS = ("ok", *FAILURES, "disabled", "throttled")
+
 
 class SignIn(Model):
-    """`reason` is a word: ok, wrong_password, unknown_user, disabled, throttled."""
+    """`reason` is one of REASONS. The name is what the visitor typed, made printable."""
 
     __tablename__ = "sign_ins"
     __table_args__ = (
@@ -34,13 +37,52 @@ class SignIn(Model):
         return select(cls).order_by(cls.id.desc())
 
     @classmethod
-    def failures_since(cls, since: datetime) -> Select[int]:
-        """Count the wrong passwords since then; add a where for the account or the address."""
-        return (
-            select(func.count())
-            .select_from(cls)
-            .where(cls.at > since, cls.reason.in_(("wrong_password", "unknown_user")))
+    def matching(cls, words: str = "", success: bool | None = None) -> Select[Self]:
+        """Every word must be found in the name, the address, the reason or the browser."""
+        query = cls.newest_first()
+        if success is not None:
+            query = query.where(cls.success.is_(success))
+        for word in words.split():
+            columns = (cls.name, cls.address, cls.reason, cls.browser, cls.os)
+            query = query.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
+        return query
+
+    @classmethod
+    def failures(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[Any]:
+        """Count the wrong passwords in a scope since then, and say when the last one was."""
+        return select(func.count(), func.max(cls.at)).where(
+            cls.at > since, cls.reason.in_(FAILURES), *scope
         )
+
+    @classmethod
+    def by_pair(cls, name: str, address: str) -> tuple[ColumnElement[bool], ...]:
+        """One account from one address, since it last got in from there."""
+        last = (
+            select(func.coalesce(func.max(cls.id), 0))
+            .where(cls.name == name, cls.address == address, cls.success)
+            .scalar_subquery()
+        )
+        return (cls.name == name, cls.address == address, cls.id > last)
+
+    @classmethod
+    def by_account(cls, name: str, known_since: datetime) -> tuple[ColumnElement[bool], ...]:
+        """One account from every address from which nobody got into it lately."""
+        known = select(cls.address).where(cls.name == name, cls.success, cls.at > known_since)
+        return (cls.name == name, cls.address.not_in(known))
+
+    @classmethod
+    def by_address(cls, address: str) -> tuple[ColumnElement[bool], ...]:
+        return (cls.address == address,)
+
+    @classmethod
+    def successes(cls, name: str, address: str, since: datetime) -> Select[Any]:
+        return select(cls.id).where(
+            cls.name == name, cls.address == address, cls.success, cls.at > since
+        )
+
+    @classmethod
+    def throttled(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[Any]:
+        return select(cls.id).where(cls.at > since, cls.reason == "throttled", *scope)
 
     @classmethod
     def recent(cls, age: timedelta) -> datetime:

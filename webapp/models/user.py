@@ -30,6 +30,11 @@ class User(UserMixin, Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
     department: Mapped[Department | None] = relationship(lazy="joined")
+    session_token = ""  # known only while signing in; see webapp/access.py
+
+    def get_id(self) -> str:
+        """What the cookie carries: a session's token, so that one session can be ended."""
+        return self.session_token
 
     @property
     def is_active(self) -> bool:
@@ -78,8 +83,17 @@ class UserSession(Model):
     user: Mapped[User] = relationship(lazy="joined")
 
     @classmethod
-    def open(cls, digest: str) -> Select[Self]:
-        return select(cls).where(cls.digest == digest, cls.ended_at.is_(None))
+    def open(cls, digest: str, since: datetime) -> Select[Self]:
+        """The session with this digest, unless it was ended or not used since then."""
+        return select(cls).where(cls.digest == digest, cls.ended_at.is_(None), cls.seen_at > since)
+
+    @classmethod
+    def open_of(cls, user: User, since: datetime) -> Select[Self]:
+        return (
+            select(cls)
+            .where(cls.user_id == user.id, cls.ended_at.is_(None), cls.seen_at > since)
+            .order_by(cls.seen_at.desc())
+        )
 
     @classmethod
     def end_all(cls, user: User, but: str = "") -> Update:
