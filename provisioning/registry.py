@@ -22,18 +22,22 @@ Quirks = Callable[[Phone], Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Models that share a template. `one_server`: all lines register at the same server."""
+    """Models that share a template. `one_server`: all lines register at the same server.
+
+    `settings` are the keys of the catalogue that the template heeds; it ignores the others.
+    """
 
     key: str
     template: str
     format: Format
     one_server: bool
     data: dict[str, Any]
+    settings: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vendor:
-    """What vendor.toml says. `files` are served; `known_files` (globs) are asked for, not served."""
+    """What vendor.toml says. `files` are served, `known_files` (globs) only asked for."""
 
     key: str
     name: str
@@ -68,6 +72,11 @@ class Model:
     @property
     def format(self) -> Format:
         return self.vendor.families[self.family].format
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The settings that change this model's file."""
+        return self.vendor.families[self.family].settings
 
     def files(self, mac: str) -> tuple[str, ...]:
         """Return the names under which the phone `mac` asks for its own configuration."""
@@ -140,7 +149,7 @@ def _names(model: Model) -> Iterator[str]:
 
 def _read(path: Path) -> tuple[Vendor, list[Model]]:
     toml = tomllib.loads(path.read_text(encoding="utf-8"))
-    families = {key: _family(key, entry) for key, entry in toml["families"].items()}
+    families = {key: _family(key, path.parent, entry) for key, entry in toml["families"].items()}
     vendor = Vendor(
         key=path.parent.name,
         name=toml["name"],
@@ -161,14 +170,25 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
     return vendor, [_model(key, vendor, toml["models"]) for key in toml["models"]]
 
 
-def _family(key: str, entry: dict[str, Any]) -> Family:
+def _family(key: str, folder: Path, entry: dict[str, Any]) -> Family:
     return Family(
         key=key,
         template=entry["template"],
         format=FORMATS[entry["format"]],
         one_server=entry.get("one_server", False),
         data=entry.get("data", {}),
+        settings=_heeded((folder / entry["template"]).read_text(encoding="utf-8")),
     )
+
+
+def _heeded(template: str) -> frozenset[str]:
+    """A line's server carries sip.*, `comes_back` the mode; the rest is read by its own name."""
+    names = set(re.findall(r'settings\["([\w.]+)"\]', template))
+    for name in re.findall(r"server\.(port|transport|expires|proxy_host|proxy_port)\b", template):
+        names.add("sip." + name.replace("_", "."))
+    if "comes_back" in template:
+        names.add("provisioning.mode")
+    return frozenset(names)
 
 
 def _model(key: str, vendor: Vendor, entries: dict[str, dict[str, Any]]) -> Model:

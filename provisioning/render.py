@@ -74,7 +74,7 @@ def _template(model: Model) -> Template:
 
 
 def _context(phone: Phone, model: Model) -> dict[str, object]:
-    """`slots` are all lines the model has, None where the phone uses none."""
+    """`slots` are all lines the model has, None where the phone uses none; `first` is its first."""
     slots: list[Line | None] = [None] * model.lines
     for line in phone.lines:
         slots[line.number - 1] = line
@@ -86,6 +86,7 @@ def _context(phone: Phone, model: Model) -> dict[str, object]:
         "settings": phone.settings,
         "secrets": phone.secrets,
         "slots": slots,
+        "first": next(filter(None, slots), None),
         "comes_back": bool(phone.url) and phone.settings["provisioning.mode"] == "server",
         **model.vendor.quirks(phone),
     }

@@ -1,0 +1,170 @@
+import shutil
+
+import pytest
+
+from provisioning.errors import SettingError, UnknownModelError
+from provisioning.registry import VENDORS, Registry, registry
+from provisioning.render import render
+from tests.provisioning.phones import make_phone
+
+ACME = """
+name = "Acme"
+ouis = ["AA:BB:CC"]
+files = ["acme-{MAC}.ini"]
+[families.a]
+template = "a.j2"
+format = "pairs"
+[models]
+acme-a1 = { name = "Acme A1", family = "a", lines = 1 }
+"""
+
+
+@pytest.fixture
+def acme(tmp_path):
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    (folder / "vendor.toml").write_text(ACME)
+    (folder / "a.j2").write_text("user={{ first.user | safe }}\n")
+    return folder
+
+
+def test_a_new_vendor_is_a_new_folder(acme):
+    models = Registry.load(extra=[acme.parent])
+    assert models.vendor_of("aabbcc000001").name == "Acme"
+    assert models.model("acme-a1").files("aabbcc00000f") == ("acme-AABBCC00000F.ini",)
+    assert render(make_phone("acme-a1", models=models), models).body == b"user=1001\n"
+    assert "fanvil-x1sg" in models.models
+
+
+def test_a_new_vendors_quirks_reach_its_templates(acme):
+    (acme / "quirks.py").write_text("def values(phone):\n    return {'tail': phone.mac[-6:]}\n")
+    (acme / "a.j2").write_text("tail={{ tail }}\n")
+    models = Registry.load(extra=[acme.parent])
+    assert render(make_phone("acme-a1", models=models), models).body == b"tail=000001\n"
+
+
+def test_a_line_of_toml_adds_a_model(tmp_path):
+    shutil.copytree(VENDORS / "fanvil", tmp_path / "fanvil")
+    with (tmp_path / "fanvil" / "vendor.toml").open("a") as toml:
+        toml.write('fanvil-x9 = { name = "Fanvil X9", family = "sysconf", lines = 3 }\n')
+    models = Registry.load(tmp_path)
+    body = render(make_phone("fanvil-x9", numbers=(3,), models=models), models).body
+    assert body.count(b"<EnableReg>0</EnableReg>") == 2
+
+
+def test_the_version_changes_with_the_template(acme):
+    before = Registry.load(acme.parent).vendors["acme"].version
+    (acme / "a.j2").write_text("user={{ first.user }};\n")
+    assert Registry.load(acme.parent).vendors["acme"].version != before
+
+
+def test_a_vendor_cannot_default_a_setting_that_does_not_exist(acme):
+    (acme / "vendor.toml").write_text('defaults = { "no.such" = 1 }\n' + ACME)
+    with pytest.raises(SettingError, match=r"no\.such"):
+        Registry.load(acme.parent)
+
+
+def test_two_models_cannot_share_a_name(acme):
+    (acme / "vendor.toml").write_text(ACME + 'a-1 = { name = "A1", family = "a", lines = 1 }\n')
+    with pytest.raises(ValueError, match="a1 means"):
+        Registry.load(acme.parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("FanvilX1SG", "fanvil-x1sg"),
+        ("X1SG", "fanvil-x1sg"),
+        ("fanvil-x1sg", "fanvil-x1sg"),
+        ("Fanvil X1SG SBC/voice", "fanvil-x1sg-sbc"),
+        ("FanvilX1SG voice", "fanvil-x1sg-sbc"),
+        ("X1S/X1SP", "fanvil-x1s"),
+        ("x3u pro", "fanvil-x3u-pro"),
+        ("AudioCode-405HD", "audiocodes-405hd"),
+        ("AudioCode 405HD voice", "audiocodes-405hd-sbc"),
+        ("405hd", "audiocodes-405hd"),
+        ("405", "audiocodes-405"),
+        ("440HDG", "audiocodes-440hd"),
+        ("FlyingVoice FIP14G", "flyingvoice-fip14g"),
+    ],
+)
+def test_a_model_is_found_by_what_people_call_it(name, key):
+    assert registry().find(name).key == key
+
+
+def test_a_name_nobody_uses_finds_nothing():
+    assert registry().find("T46S") is None
+    assert registry().find("") is None
+
+
+def test_an_unknown_model_is_named_in_the_error():
+    with pytest.raises(UnknownModelError, match="yealink-t46s"):
+        registry().model("yealink-t46s")
+
+
+@pytest.mark.parametrize(
+    ("mac", "vendor"),
+    [
+        ("0c383e000001", "fanvil"),
+        ("00a859000001", "fanvil"),
+        ("00908f000001", "audiocodes"),
+        ("0021f2000001", "flyingvoice"),
+        ("789912000001", "flyingvoice"),
+    ],
+)
+def test_the_first_half_of_a_mac_says_whose_it_is(mac, vendor):
+    assert registry().vendor_of(mac).key == vendor
+
+
+def test_a_foreign_mac_is_nobodys():
+    assert registry().vendor_of("001565000001") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("fanvil-x1sg", ("0c383e00000a.cfg", "0C383E00000A.cfg")),
+        ("audiocodes-405hd", ("0C383E00000A.cfg", "0c383e00000a.cfg")),
+        ("flyingvoice-fip14g", ("0c383e00000a", "0c383e00000a.cfg")),
+    ],
+)
+def test_a_model_knows_the_names_of_its_file(key, names):
+    assert set(names) <= set(registry().model(key).files("0c383e00000a"))
+
+
+AUDC = "AUDC-IPPhone"
+MAC = "00:21:F2:22:AE:F1"
+AGENTS = [
+    ("Fanvil X6U Pro 0.0.10 0c383e2cd782", "fanvil", "X6U Pro", "0.0.10", "0c383e2cd782"),
+    ("Fanvil X5U-V2 2.12.16 0c383e557eb1", "fanvil", "X5U-V2", "2.12.16", "0c383e557eb1"),
+    (f"{AUDC}/2.2.8 (440HDG-Rev0; 00908F602AAC)", "audiocodes", "440HDG", "2.2.8", "00908F602AAC"),
+    (f"{AUDC}/2.0_b15 (420HD; 00908F3BBCBA)", "audiocodes", "420HD", "2.0_b15", "00908F3BBCBA"),
+    (f"AUDC/3.4.6 {AUDC}-C450HD_UC_3.4.6/1", "audiocodes", "C450HD", "3.4.6", None),
+    (f"{AUDC}-430HD_UC_2.0.13/1.0.0000.0", "audiocodes", "430HD", "2.0.13", None),
+    (f"Flyingvoice FIP13G V0.6.24 {MAC}", "flyingvoice", "FIP13G", "0.6.24", MAC),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("agent", "vendor", "model", "firmware", "mac"), AGENTS)
+def test_a_real_user_agent_is_understood_by_its_vendor_alone(agent, vendor, model, firmware, mac):
+    hits = [
+        (each.key, match.groupdict())
+        for each in registry().vendors.values()
+        for pattern in each.user_agents
+        if (match := pattern.search(agent))
+    ]
+    found = {"model": model, "firmware": firmware} | ({"mac": mac} if mac else {})
+    assert hits == [(vendor, found)]
+
+
+def test_every_model_has_lines_a_known_family_and_its_vendors_prefix():
+    for key, model in registry().models.items():
+        assert key.startswith(model.vendor.key + "-")
+        assert model.lines >= 1
+        assert model.family in model.vendor.families
+
+
+def test_a_model_says_which_settings_it_heeds():
+    heeded = registry().model("flyingvoice-fip14g").settings
+    assert heeded == {"language", "time.zone"}
+    assert {"sip.proxy.host", "provisioning.mode"} <= registry().model("fanvil-x1sg").settings
