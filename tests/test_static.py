@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "static" / "vendor"
@@ -19,21 +20,47 @@ INLINE = {
     "a script of its own": re.compile(r"<script(?![^>]*\ssrc=)"),
     "evaluated code": re.compile(r"\shx-(on|vals\s*=\s*[\"']js:|vars)|javascript:"),
 }
-ICON_USED = re.compile(
-    r"""icon(?:_name)?(?:\(|\s*[=:]\s*|["']\s*:\s*)["']([a-z][a-z0-9-]+)["']"""
-    r"""|(?:empty_state|page_header)\(\s*["']([a-z][a-z0-9-]+)["']"""
-)
+# Where each macro takes the name of an icon, by position; by keyword it is icon_name.
+ICON_AT = {
+    "icon": 0,
+    "empty_state": 0,
+    "modal": 1,
+    "badge": 2,
+    "button": 2,
+    "modal_button": 2,
+    "page_header": 2,
+    "post_button": 2,
+    "stat": 2,
+}
+ICON_IN_PYTHON = re.compile(r"""icon["']?\s*[=:]\s*["']([a-z][a-z0-9-]*)["']""")
+
+
+def icons_of(template: str) -> set[str]:
+    calls = Environment(extensions=["jinja2.ext.i18n"]).parse(template).find_all(nodes.Call)
+    return {
+        argument.value
+        for call in calls
+        for argument in icon_arguments(call)
+        if isinstance(argument, nodes.Const) and argument.value
+    }
+
+
+def icon_arguments(call: nodes.Call) -> list[nodes.Expr]:
+    macro = getattr(call.node, "attr", None) or getattr(call.node, "name", None)
+    if macro not in ICON_AT:
+        return []
+    by_name = [keyword.value for keyword in call.kwargs if keyword.key == "icon_name"]
+    return [*call.args[ICON_AT[macro] : ICON_AT[macro] + 1], *by_name]
 
 
 def names_used() -> dict[str, str]:
-    sources = [*TEMPLATES, *(ROOT / "webapp").rglob("*.py")]
-    return {
-        name: str(source.relative_to(ROOT))
-        for source in sources
-        for found in ICON_USED.findall(source.read_text())
-        for name in found
-        if name
-    }
+    pages = [(name, file) for file in TEMPLATES for name in icons_of(file.read_text())]
+    modules = [
+        (name, file)
+        for file in (ROOT / "webapp").rglob("*.py")
+        for name in ICON_IN_PYTHON.findall(file.read_text())
+    ]
+    return {name: str(file.relative_to(ROOT)) for name, file in [*pages, *modules]}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file["to"])
@@ -80,6 +107,12 @@ def test_every_icon_used_is_in_the_sprite():
     drawn = set(re.findall(r'<symbol id="([^"]+)"', sprite))
     missing = {name: where for name, where in names_used().items() if name not in drawn}
     assert missing == {}
+
+
+def test_the_guard_finds_an_icon_wherever_a_macro_takes_one():
+    page = """{{ m.icon("a") }}{% call modal(_("T"), "b") %}{% endcall %}
+              {{ stat("x", 1, icon_name="c") }}"""
+    assert icons_of(page) == {"a", "b", "c"}
 
 
 def test_the_stylesheet_asks_for_nothing_from_elsewhere():
