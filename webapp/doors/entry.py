@@ -1,0 +1,74 @@
+"""One request, as it waits in memory to be logged."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+
+from provisioning.answer import Request, Verdict
+from provisioning.identify import Clues
+
+
+class Entry(NamedTuple):
+    """One request as it will be logged; the key is here as its digest only."""
+
+    at: datetime
+    transport: str
+    method: str
+    file: str
+    address: str
+    user_agent: str
+    status: int
+    reason: str
+    sent: int
+    clues: Clues
+    key_digest: str
+    phone_id: int | None
+    site_id: int | None
+    revision_id: int | None
+    sha256: str | None
+    row: bool = True  # False: a flood's, of interest only as a phone that nobody has entered
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        clues: Clues,
+        verdict: Verdict,
+        *,
+        method: str,
+        status: int,
+        sent: int,
+    ) -> Self:
+        stored = verdict.stored
+        served = stored if verdict.served else None
+        return cls(
+            datetime.now(UTC),
+            request.transport,
+            method,
+            request.file,
+            request.address,
+            request.user_agent,
+            status,
+            verdict.reason,
+            sent,
+            clues,
+            verdict.key_digest,
+            stored.phone_id if stored else None,
+            stored.site_id if stored else None,
+            served.revision_id if served else None,
+            served.sha256 if served else None,
+        )
+
+    @property
+    def took_it(self) -> bool:
+        """The phone has this revision now; HEAD only asked, 499 went away before the end."""
+        return self.status in (200, 304) and self.method == "GET" and not self.reason
+
+
+def clean(text: str, most: int) -> str:
+    """Cut to the column, and keep out what a database or a terminal cannot take."""
+    text = text[:most]
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

@@ -1,0 +1,133 @@
+"""One indexed read per request, on DB-API connections of the door's own."""
+
+import os
+from collections import deque
+from typing import Any
+
+from sqlalchemy import Engine, LargeBinary, create_engine, select, type_coerce
+from sqlalchemy.pool import NullPool, PoolProxiedConnection
+
+from provisioning.answer import Stored
+from webapp.extensions import UtcDateTime
+from webapp.models import Phone, Revision, Site
+
+NOT_IN_TIME = 2  # seconds a read may wait for a lock of SQLite's; a phone asks again sooner
+
+
+class UnavailableError(Exception):
+    """The database does not answer."""
+
+
+def statement(mac: object) -> Any:
+    return (
+        select(
+            Phone.id,
+            Phone.site_id,
+            Phone.mac,
+            Phone.model,
+            Site.key_digest,
+            Site.previous_digest,
+            Site.previous_until,
+            Site.networks,
+            Revision.id,
+            Revision.sha256,
+            Revision.size,
+            Revision.content_type,
+            type_coerce(Revision.body, LargeBinary),
+        )
+        .join_from(Phone, Site, Site.id == Phone.site_id)
+        .join(Revision, Revision.id == Phone.revision_id, isouter=True)
+        .where(Phone.mac == mac)
+    )
+
+
+class StoredPhones:
+    """provisioning.answer.Lookup on the database, without ORM, pool checks or transaction.
+
+    Connections are kept in autocommit and taken by one thread at a time; they belong to the process
+    that opened them, so a fork starts with none.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine: Engine = create_engine(
+            url, isolation_level="AUTOCOMMIT", poolclass=NullPool, hide_parameters=True
+        )
+        compiled = statement("").compile(dialect=self._engine.dialect)
+        self._sql = str(compiled)
+        self._name = next(iter(compiled.params))
+        self._positional = compiled.positional
+        self._errors = self._engine.dialect.loaded_dbapi.Error
+        self._time = (
+            UtcDateTime()
+            .dialect_impl(self._engine.dialect)
+            .result_processor(self._engine.dialect, None)
+        )
+        self._free: deque[PoolProxiedConnection] = deque()
+        self._pid = os.getpid()
+
+    def by_mac(self, mac: str) -> Stored | None:
+        """Read what is known of a phone; raise UnavailableError if the database does not answer."""
+        if self._pid != os.getpid():
+            self._forget_the_parents()
+        try:
+            row = self._read(mac)
+        except self._errors:
+            row = self._read_anew(mac)
+        if row is None:
+            return None
+        if row[6] is None and row[8] is not None:
+            return Stored._make(row)
+        return self._tidy(row)
+
+    def _read(self, mac: str) -> Any:
+        try:
+            connection = self._free.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(self._sql, (mac,) if self._positional else {self._name: mac})
+            row = cursor.fetchone()
+            cursor.close()
+        except BaseException:
+            connection.invalidate()
+            connection.close()
+            raise
+        self._free.append(connection)
+        return row
+
+    def _read_anew(self, mac: str) -> Any:
+        """Try once more with a new connection: the database may have been restarted meanwhile."""
+        self.close()
+        try:
+            return self._read(mac)
+        except self._errors as error:
+            raise UnavailableError(str(error)) from error
+
+    def _open(self) -> PoolProxiedConnection:
+        connection = self._engine.raw_connection()
+        if self._engine.dialect.name == "sqlite":
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA query_only=ON")
+            cursor.execute(f"PRAGMA busy_timeout={NOT_IN_TIME * 1000}")
+            cursor.close()
+        return connection
+
+    def _tidy(self, row: Any) -> Stored:
+        values = list(row)
+        values[6] = self._time(values[6]) if self._time else values[6]
+        if values[8] is None:
+            del values[8:]
+        return Stored(*values)
+
+    def _forget_the_parents(self) -> None:
+        """Leave a parent's connections alone: a goodbye on their sockets would end them for it."""
+        for connection in self._free:
+            connection.detach()
+        self._inherited = list(self._free)
+        self._free.clear()
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        while self._free:
+            self._free.pop().close()

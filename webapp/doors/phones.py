@@ -1,0 +1,105 @@
+"""The phones' door over HTTP: `/p/<site key>/<file>`, a bare WSGI callable in front of Flask.
+
+Whatever is refused is refused with one and the same 404; why is only in the log.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provisioning.answer import Request, Verdict, decide
+from provisioning.identify import Clues, identify
+from webapp.doors.entry import Entry
+from webapp.doors.fetch_log import FetchLog
+from webapp.doors.lookup import StoredPhones, UnavailableError
+from webapp.secretbox import SecretBox, SecretBoxError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger("belldesk.phones")
+
+PREFIX = "/p/"
+METHODS = ("GET", "HEAD")
+UPLOAD = 1024 * 1024  # of a log that a phone wants to leave here: read and forgotten
+LABELS = {200: "200 OK", 304: "304 Not Modified", 404: "404 Not Found"}
+Headers = list[tuple[str, str]]
+
+REFUSAL = b"Not found\n"
+REFUSED: Headers = [
+    ("Content-Type", "text/plain"),
+    ("Content-Length", str(len(REFUSAL))),
+    ("Cache-Control", "no-store"),
+]
+# Not the phone's fault and not a refusal: it keeps what it has and asks again.
+LATER = "503 Service UnavailableError"
+LATER_HEADERS: Headers = [*REFUSED[:1], ("Content-Length", "0"), ("Retry-After", "30")]
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Headers
+    body: bytes
+    verdict: Verdict
+    clues: Clues
+
+
+class PhonesDoor:
+    def __init__(self, lookup: StoredPhones, box: SecretBox, fetch_log: FetchLog) -> None:
+        self._lookup, self._box, self.fetch_log = lookup, box, fetch_log
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        get = environ.get
+        method: str = environ["REQUEST_METHOD"]
+        if method not in METHODS:
+            environ["wsgi.input"].read(min(int(get("CONTENT_LENGTH") or 0), UPLOAD))
+        key, _, file = environ["PATH_INFO"][len(PREFIX) :].partition("/")
+        request = Request(file, get("REMOTE_ADDR", ""), get("HTTP_USER_AGENT", ""), key)
+        try:
+            reply = self.reply(request, method, get("HTTP_IF_NONE_MATCH", ""))
+        except (UnavailableError, SecretBoxError) as error:
+            log.error("a phone cannot be served: %s", error)
+            start_response(LATER, [*LATER_HEADERS])
+            return ()
+        self._log(request, method, reply)
+        start_response(LABELS[reply.status], [*reply.headers])
+        return () if method == "HEAD" else (reply.body,)
+
+    def _log(self, request: Request, method: str, reply: Reply) -> None:
+        status, sent = reply.status, 0 if method == "HEAD" else len(reply.body)
+        self.fetch_log.add(
+            Entry.of(request, reply.clues, reply.verdict, method=method, status=status, sent=sent)
+        )
+
+    def reply(self, request: Request, method: str = "GET", if_none_match: str = "") -> Reply:
+        """Answer a request; nothing of it is logged here."""
+        clues = identify(request.file, request.user_agent)
+        stored = self._lookup.by_mac(clues.mac)
+        verdict = decide(request, clues, stored, datetime.now(UTC))
+        if verdict.reason or stored is None or method not in METHODS:
+            return Reply(404, REFUSED, REFUSAL, verdict, clues)
+        etag = f'"{stored.sha256}"'
+        headers = [("ETag", etag), ("Cache-Control", "no-store")]
+        if etag in if_none_match or if_none_match.strip() == "*":
+            return Reply(304, headers, b"", verdict, clues)
+        headers += [("Content-Type", stored.content_type), ("Content-Length", str(stored.size))]
+        body = b"" if method == "HEAD" else self._box.unpack(stored.body)
+        return Reply(200, headers, body, verdict, clues)
+
+    def close(self) -> None:
+        self.fetch_log.close()
+        self._lookup.close()
+
+
+class Switch:
+    """Give the door what begins with its prefix, before Flask has done any work for it."""
+
+    def __init__(self, door: "WSGIApplication", pages: "WSGIApplication") -> None:
+        self._door, self._pages = door, pages
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Any:
+        chosen = self._door if environ["PATH_INFO"].startswith(PREFIX) else self._pages
+        return chosen(environ, start_response)
