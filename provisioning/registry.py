@@ -37,7 +37,11 @@ class Family:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vendor:
-    """What vendor.toml says. `files` are served, `known_files` (globs) only asked for."""
+    """What vendor.toml says. `files` are served, `known_files` (globs) only asked for.
+
+    `secrets` are globs of the names, in its files, whose values nobody may see by chance: all,
+    unless vendor.toml says which.
+    """
 
     key: str
     name: str
@@ -46,6 +50,7 @@ class Vendor:
     user_agents: tuple[re.Pattern[str], ...]
     files: tuple[str, ...]
     known_files: tuple[str, ...]
+    secrets: tuple[str, ...]
     defaults: dict[str, str]
     maps: dict[str, dict[str, str | int]]
     families: dict[str, Family]
@@ -158,6 +163,7 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
         user_agents=tuple(re.compile(pattern) for pattern in toml.get("user_agents", ())),
         files=tuple(toml["files"]),
         known_files=tuple(toml.get("known_files", ())),
+        secrets=tuple(toml.get("secrets", ("*",))),
         defaults=_defaults(toml),
         maps=toml.get("maps", {}),
         families=families,

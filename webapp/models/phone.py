@@ -1,9 +1,11 @@
 """A desk phone, its lines, and every configuration it was given."""
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import (
+    ColumnElement,
     ForeignKey,
     Index,
     Select,
@@ -11,12 +13,15 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    case,
     false,
+    func,
     or_,
     select,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, defer, mapped_column, relationship, selectinload
+from sqlalchemy.sql.base import ExecutableOption
 
 from webapp.extensions import Model, UtcDateTime, utcnow
 from webapp.models.site import Profile, SipServer, Site
@@ -24,6 +29,10 @@ from webapp.secretbox import Packed, Sealed
 
 if TYPE_CHECKING:
     from webapp.models.user import User
+
+MAC_PART = re.compile(
+    r"[0-9a-f]{2}([:-][0-9a-f]{2}){2,5}|[0-9a-f]{4}([.-][0-9a-f]{4}){1,2}", re.ASCII
+)
 
 
 class Line(Model):
@@ -54,7 +63,7 @@ class Phone(Model):
     """`revision_*` describe the newest revision, `fetched_*` the last body the phone took.
 
     They are copied here so that state, list and door each need one read. `search` is folded text
-    kept by `webapp.phones.services.index`.
+    kept by `webapp.provision.index`.
     """
 
     __tablename__ = "phones"
@@ -119,14 +128,26 @@ class Phone(Model):
 
     @classmethod
     def in_state(cls, state: str) -> Select[Self]:
+        return select(cls).where(cls.is_in_state(state))
+
+    @classmethod
+    def is_in_state(cls, state: str) -> ColumnElement[bool]:
         fetched = cls.fetched_sha256.is_not(None)
         same = cls.fetched_sha256 == cls.revision_sha256
-        wanted = {
+        wanted: dict[str, ColumnElement[bool]] = {
             "never": cls.fetched_sha256.is_(None),
             "current": and_(fetched, same),
             "stale": and_(fetched, or_(~same, cls.revision_sha256.is_(None))),
         }
-        return select(cls).where(wanted[state])
+        return wanted[state]
+
+    @classmethod
+    def by_state(cls) -> tuple[ColumnElement[int], ...]:
+        """Columns that count current, stale and never fetched phones in one pass."""
+        return tuple(
+            func.coalesce(func.sum(case((cls.is_in_state(state), 1), else_=0)), 0)
+            for state in ("current", "stale", "never")
+        )
 
     @classmethod
     def visible_to(cls, user: "User") -> Select[Self]:
@@ -139,8 +160,21 @@ class Phone(Model):
 
     @classmethod
     def containing(cls, words: str) -> list[object]:
-        """Conditions for a search: every word must occur in the folded text."""
-        return [cls.search.like(f"%{word}%") for word in words.split()]
+        """Conditions for a search: every word must occur in the folded text.
+
+        A MAC address is found in any notation, as a whole or from its beginning.
+        """
+        bare = (
+            re.sub("[:.-]", "", word) if MAC_PART.fullmatch(word) else word
+            for word in words.split()
+        )
+        return [cls.search.contains(word, autoescape=True) for word in bare]
+
+    @classmethod
+    def for_list(cls) -> tuple[ExecutableOption, ...]:
+        """Loader options of a list: what no row shows is neither read nor decrypted."""
+        secret = (defer(getattr(cls, name), raiseload=True) for name in cls.__secret__)
+        return (*secret, defer(cls.search), selectinload(cls.lines).defer(Line.password))
 
     def __str__(self) -> str:
         return self.label or self.mac

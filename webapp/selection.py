@@ -1,0 +1,70 @@
+"""Which phones a list shows and a deed means: the words of a filter, or the rows that were ticked.
+
+Below the features, since lists, bulk deeds and runs must mean the same phones by the same words.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select
+from werkzeug.datastructures import MultiDict
+
+from provisioning.registry import registry
+from webapp import provision
+from webapp.models import Phone, Site, User
+
+FILTERS = ("q", "state", "model", "vendor", "site", "company", "profile", "before_revision")
+STATES = ("current", "stale", "never")
+
+
+def filtered(user: User, wanted: Mapping[str, str]) -> Select[Phone]:
+    """Phones that `user` may see and that fit q, state, model, vendor, site, company, profile.
+
+    `before_revision`: an ISO time; only phones whose newest file is older, or that have none.
+    """
+    query = Phone.visible_to(user)
+    conditions: list[Any] = list(Phone.containing(provision.fold(wanted.get("q", ""))))
+    if wanted.get("state") in STATES:
+        conditions.append(Phone.is_in_state(wanted["state"]))
+    if vendor := registry().vendors.get(wanted.get("vendor", "")):
+        keys = [key for key, model in registry().models.items() if model.vendor is vendor]
+        conditions.append(Phone.model.in_(keys))
+    if model := wanted.get("model"):
+        conditions.append(Phone.model == model)
+    conditions += places(wanted)
+    if moment := moment_of(wanted.get("before_revision", "")):
+        conditions.append(or_(Phone.revised_at.is_(None), Phone.revised_at < moment))
+    return query.where(*conditions)
+
+
+def places(wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    found = []
+    if (site := number(wanted.get("site"))) is not None:
+        found.append(Phone.site_id == site)
+    if (company := number(wanted.get("company"))) is not None:
+        found.append(Phone.site_id.in_(select(Site.id).where(Site.company_id == company)))
+    if (profile := number(wanted.get("profile"))) is not None:
+        found.append(Phone.profile_id == profile)
+    return found
+
+
+def chosen(user: User, form: MultiDict[str, str]) -> Select[Phone]:
+    """The phones a posted form means: all that fit its filter (all=1), or those with id=…&id=…"""
+    if form.get("all") == "1":
+        return filtered(user, form)
+    ids = [found for text in form.getlist("id") if (found := number(text)) is not None]
+    return Phone.visible_to(user).where(Phone.id.in_(ids))
+
+
+def number(text: str | None) -> int | None:
+    """A row's id as people may send it: digits, and not more than a database can compare."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def moment_of(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
