@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from flask import g, request_started
 from sqlalchemy import select
 
 from tests.servers import DATABASES, database, run_folder, shared
@@ -89,7 +90,15 @@ def app(config):
     yield from running(create_app(config))
 
 
+def forget(app):
+    """Let every request start with an empty `g`: inside a test's context Flask would share it,
+    and the second client of a test would be taken for the first one."""
+    for name in list(g):
+        g.pop(name)
+
+
 def running(app):
+    request_started.connect(forget, app)
     with app.app_context():
         yield app
         db.session.remove()
@@ -118,6 +127,7 @@ def migrated_database(database_server, tmp_path_factory):
 def everywhere(migrated_database, tmp_path):
     """The application, in turn on SQLite, MariaDB and PostgreSQL, populated and emptied again."""
     app = create_app(make_config(tmp_path, database_url=migrated_database))
+    request_started.connect(forget, app)
     with app.app_context():
         populate()
         yield app
