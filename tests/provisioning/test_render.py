@@ -310,6 +310,13 @@ def test_audiocodes_refuses_what_it_would_read_as_encrypted():
     assert carriable(registry().model("fanvil-x1sg"), '{"c2VjcmV0"}') is None
 
 
+@pytest.mark.parametrize("value", [" secret", "secret "])
+def test_a_blank_at_either_end_is_refused_where_a_phone_may_trim_it(value):
+    assert "blank" in carriable(registry().model("audiocodes-405hd"), value)
+    assert "blank" in carriable(registry().model("flyingvoice-fip14g"), value)
+    assert carriable(registry().model("fanvil-x1sg"), value) is None
+
+
 def test_a_line_the_phone_does_not_have_is_refused():
     with pytest.raises(ProvisioningError, match="2 lines"):
         render(make_phone("fanvil-x1sg", numbers=(3,)))

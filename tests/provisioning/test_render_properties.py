@@ -1,7 +1,7 @@
 """Whatever people type, the phone reads back exactly that, or the value is refused."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provisioning.errors import UnsafeValueError
@@ -9,6 +9,9 @@ from provisioning.registry import registry
 from provisioning.render import carriable, render
 from tests.provisioning.phones import make_phone
 from tests.provisioning.readers import account, read
+
+# A busy machine is no reason to fail.
+patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FIELDS = ("user", "password", "auth_user", "display_name", "label", "host", "proxy_host")
 HOSTILE = {
@@ -62,7 +65,7 @@ def assert_read_back(key, fields, number=1):
 
 
 @pytest.mark.parametrize("key", registry().models)
-@settings(max_examples=60, deadline=None)
+@patient
 @given(
     number=st.sampled_from((1, 2)),
     fields=st.fixed_dictionaries({}, optional={n: st.text(st.characters()) for n in FIELDS}),
@@ -94,7 +97,7 @@ def test_what_no_format_carries_is_refused_and_named(key, field):
 
 
 @given(title=st.text(st.characters()))
-@settings(max_examples=60, deadline=None)
+@patient
 def test_any_text_in_a_setting_reads_back_equal_or_is_refused(title):
     phone = make_phone("fanvil-x1sg")
     phone.settings["display.title"] = title
