@@ -72,7 +72,8 @@
   }
 
   // ---- The question before a deed ----------------------------------------------------------
-  function ask(question, deed) {
+  // The button that says yes repeats the deed's own words and colour: "Delete", not "OK".
+  function ask(question, deed, cause) {
     const dialog = find("#confirm");
     if (!dialog || !bootstrap) {
       if (window.confirm(question)) deed();
@@ -80,8 +81,12 @@
     }
     find("[data-confirm-text]", dialog).textContent = question;
     const modal = bootstrap.Modal.getOrCreateInstance(dialog);
-    find("[data-confirm-yes]", dialog).onclick = () => { modal.hide(); deed(); };
-    dialog.addEventListener("shown.bs.modal", () => find("[data-confirm-yes]", dialog).focus(), { once: true });
+    const yes = find("[data-confirm-yes]", dialog);
+    yes.dataset.word ??= yes.textContent;
+    yes.textContent = cause?.textContent.trim() || yes.dataset.word;
+    yes.className = `btn ${cause?.classList.contains("btn-danger") ? "btn-danger" : "btn-primary"}`;
+    yes.onclick = () => { modal.hide(); deed(); };
+    dialog.addEventListener("shown.bs.modal", () => yes.focus(), { once: true });
     modal.show();
   }
 
@@ -93,16 +98,16 @@
     if (!question || agreed.delete(form)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    ask(question, () => { agreed.add(form); form.requestSubmit(button); });
+    ask(question, () => { agreed.add(form); form.requestSubmit(button); }, button);
   }, true);
   on("click", "a[data-confirm]", (link, event) => {
     event.preventDefault();
-    ask(link.dataset.confirm, () => { location.href = link.href; });
+    ask(link.dataset.confirm, () => { location.href = link.href; }, link);
   });
   document.body.addEventListener("htmx:confirm", (event) => {
     if (!event.detail.question) return;
     event.preventDefault();
-    ask(event.detail.question, () => event.detail.issueRequest(true));
+    ask(event.detail.question, () => event.detail.issueRequest(true), event.detail.elt.closest(".btn"));
   });
 
   // ---- Clock and relative times ------------------------------------------------------------
