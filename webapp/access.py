@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -11,12 +12,14 @@ from flask import abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
-from webapp import htmx
+from webapp import device, htmx
 from webapp.extensions import db, login_manager, utcnow
 from webapp.models import PERMISSIONS, User, UserSession
+from webapp.signing_in import Outcome, Visitor, sign_in
 
 P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
+CONFIRMED_SECONDS = 5 * 60
 NOTE_SEEN = timedelta(minutes=1)  # how exact a session's last use is: a write a minute at most
 
 
@@ -59,12 +62,13 @@ def open_session(user: User) -> None:
     user.session_token = token
     login_user(user)
     session.permanent = True
+    session["confirmed_at"] = time.time()
 
 
 def close_session() -> None:
     """End the session on our side too; a copy of the cookie no longer opens anything."""
-    if found := g.get("user_session"):
-        found.ended_at = utcnow()
+    if current_user.is_authenticated:  # asking loads the session, also in a public view
+        g.user_session.ended_at = utcnow()
     logout_user()
     session.clear()
 
@@ -97,6 +101,72 @@ def needs(permission: str) -> Callable[[View[P]], View[P]]:
 def signed_in(view: View[P]) -> View[P]:
     """Let everyone in who is signed in: pages about oneself."""
     return guard(view, lambda: True, "signed_in")
+
+
+def confirmed(view: View[P]) -> View[P]:
+    """Ask for the password again unless it was typed within five minutes. Stands below the mark.
+
+    A form is carried through the question and goes on by itself; files are not.
+    """
+
+    @wraps(view)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        if is_confirmed():
+            return view(*args, **kwargs)
+        if request.method == "GET":
+            return redirect(url_for("auth.confirm", next=request.full_path.rstrip("?")))
+        error = ""
+        if typed := request.form.get(TYPED, ""):
+            outcome = confirm(typed)
+            if outcome.user:
+                return view(*args, **kwargs)
+            error = outcome.words()
+        return ask_again(error)
+
+    asked.__dict__["confirmed"] = True
+    return asked
+
+
+def ask_again(error: str) -> ResponseReturnValue:
+    fields = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in (TYPED, "csrf_token")
+    ]
+    page = htmx.render(
+        "auth/ask_again.html",
+        "auth/_ask_again.html",
+        422 if htmx.is_fragment() else 403,
+        fields=fields,
+        typed=TYPED,
+        error=error,
+    )
+    if htmx.is_fragment():
+        page.headers["HX-Retarget"], page.headers["HX-Reswap"] = "#modal-body", "innerHTML"
+    return page
+
+
+TYPED = "confirm_password"
+
+
+def is_confirmed() -> bool:
+    stamp = session.get("confirmed_at", 0)
+    return isinstance(stamp, float | int) and 0 <= time.time() - stamp < CONFIRMED_SECONDS
+
+
+def confirm(password: str) -> Outcome:
+    """Check the signed-in person's password once more: logged and slowed down like a sign-in."""
+    name = current_user.name
+    outcome = sign_in(name, password, visitor(name), "confirmed")
+    if outcome.user:
+        session["confirmed_at"] = time.time()
+    return outcome
+
+
+def visitor(name: str) -> Visitor:
+    """Where the person who says to be `name` comes from."""
+    agent = request.user_agent.string
+    return Visitor(request.remote_addr or "", agent, device.is_known(request, name))
 
 
 def public(view: View[P]) -> View[P]:

@@ -69,10 +69,10 @@ def wait(
 
 def seconds_left(scope: Scope, free: int, before: int | None, now: datetime) -> int:
     earlier = [SignIn.id < before] if before else []
-    count, last = db.session.execute(SignIn.failures(now - WINDOW, *scope, *earlier)).one()
-    if not last:
-        return 0
-    passed = (now - last).total_seconds()
+    row = db.session.execute(SignIn.failures(now - WINDOW, *scope, *earlier)).one()
+    count: int = row[0]
+    last: datetime | None = row[1]
+    passed = (now - last).total_seconds() if last else 0.0
     return max(0, math.ceil(penalty(count, free) - passed))
 
 

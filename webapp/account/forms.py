@@ -6,7 +6,8 @@ from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, SelectField
 from wtforms.validators import DataRequired, EqualTo, ValidationError
 
-from webapp.passwords import matches, weakness
+from webapp import access
+from webapp.passwords import weakness
 
 
 class PasswordForm(FlaskForm):
@@ -18,7 +19,10 @@ class PasswordForm(FlaskForm):
     )
 
     def validate_old(self, field: Field) -> None:
-        if not matches(current_user.password_hash, field.data):
+        outcome = access.confirm(field.data)
+        if outcome.reason == "throttled":
+            raise ValidationError(outcome.words())
+        if outcome.user is None:
             raise ValidationError(_l("This is not your present password"))
 
     def validate_new(self, field: Field) -> None:

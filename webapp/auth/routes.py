@@ -4,15 +4,13 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask import url_for as url
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
-from webapp import access
-from webapp.access import own_path, public
-from webapp.auth import device
-from webapp.auth.forms import SignInForm
-from webapp.auth.services import Outcome, Visitor, sign_in
+from webapp import access, device, names
+from webapp.access import own_path, public, signed_in
+from webapp.auth.forms import ConfirmForm, SignInForm
 from webapp.extensions import db
+from webapp.signing_in import Outcome, sign_in
 
 bp = Blueprint("auth", __name__)
 
@@ -29,38 +27,21 @@ def login() -> ResponseReturnValue:
         return render_template("auth/login.html", form=form)
     if not form.validate_on_submit():
         return page(form, 422)
-    name = form.name.data.strip()
-    outcome = sign_in(name, form.password.data, visitor(name))
+    name = names.normal(form.name.data)
+    outcome = sign_in(name, form.password.data, access.visitor(name))
     if outcome.user is None:
-        db.session.commit()
         return refuse(form, outcome)
     access.open_session(outcome.user)
     db.session.commit()
     return device.remember(redirect(wanted, 303), name)
 
 
-def visitor(name: str) -> Visitor:
-    agent = request.user_agent.string
-    return Visitor(request.remote_addr or "", agent, device.is_known(request, name))
-
-
 def refuse(form: SignInForm, outcome: Outcome) -> Response:
-    """One sentence for every failure that could tell a stranger which names exist."""
     if outcome.reason == "throttled":
-        answer = page(form, 429, too_many(outcome.wait))
+        answer = page(form, 429, outcome.words())
         answer.headers["Retry-After"] = str(outcome.wait)
         return answer
-    if outcome.reason == "disabled":
-        return page(form, 422, _("This account is disabled. An administrator can enable it again."))
-    return page(form, 422, _("Wrong user name or password."))
-
-
-def too_many(seconds: int) -> str:
-    if seconds < 90:
-        wait = ngettext("%(num)s second", "%(num)s seconds", seconds)
-    else:
-        wait = ngettext("%(num)s minute", "%(num)s minutes", -(-seconds // 60))
-    return str(_("Too many wrong passwords. Wait %(time)s, then try again.", time=wait))
+    return page(form, 422, outcome.words())
 
 
 def page(form: SignInForm, status: int, error: str = "") -> Response:
@@ -75,3 +56,19 @@ def logout() -> ResponseReturnValue:
     db.session.commit()
     flash(_("You are signed out. See you soon."), "ok")
     return redirect(url("auth.login"), 303)
+
+
+@bp.route("/confirm", methods=["GET", "POST"])
+@signed_in
+def confirm() -> ResponseReturnValue:
+    """Ask the password again, then go on to the page that needs it."""
+    form = ConfirmForm()
+    form.next.data = own_path(request.values.get("next", ""))
+    if request.method == "GET":
+        return render_template("auth/confirm.html", form=form)
+    if form.validate_on_submit():
+        outcome = access.confirm(form.password.data)
+        if outcome.user:
+            return redirect(form.next.data, 303)
+        form.password.errors = [outcome.words()]
+    return render_template("auth/confirm.html", form=form), 422

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.extensions import Model, UtcDateTime, utcnow
 
 FAILURES = ("wrong_password", "unknown_user")
-REASONS = ("ok", *FAILURES, "disabled", "throttled")
+REASONS = ("ok", "confirmed", *FAILURES, "disabled", "throttled")
 
 
 class SignIn(Model):
@@ -75,13 +75,13 @@ class SignIn(Model):
         return (cls.address == address,)
 
     @classmethod
-    def successes(cls, name: str, address: str, since: datetime) -> Select[Any]:
+    def successes(cls, name: str, address: str, since: datetime) -> Select[tuple[int]]:
         return select(cls.id).where(
             cls.name == name, cls.address == address, cls.success, cls.at > since
         )
 
     @classmethod
-    def throttled(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[Any]:
+    def throttled(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[tuple[int]]:
         return select(cls.id).where(cls.at > since, cls.reason == "throttled", *scope)
 
     @classmethod

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from flask_login import UserMixin
-from sqlalchemy import ForeignKey, Select, String, Update, select, update
+from sqlalchemy import ForeignKey, Select, String, Update, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
@@ -52,8 +52,18 @@ class User(UserMixin, Model):
         return select(cls).where(cls.name == name)
 
     @classmethod
-    def by_name(cls) -> Select[Self]:
-        return select(cls).order_by(cls.name)
+    def called(cls, name: str) -> Select[Self]:
+        """Those whose name reads like this one: Bob and bob would be taken for each other."""
+        return select(cls).where(func.lower(cls.name) == name.lower())
+
+    @classmethod
+    def by_name(cls, words: str = "") -> Select[Self]:
+        """Every word must be found in the name or the full name."""
+        query = select(cls).order_by(cls.name)
+        for word in words.split():
+            columns = (cls.name, cls.full_name)
+            query = query.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
+        return query
 
     @classmethod
     def administrators(cls) -> Select[Self]:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from webapp import passwords, throttle
 from webapp.extensions import db
 from webapp.models import SignIn, User
@@ -27,9 +30,28 @@ class Outcome:
     reason: str = "ok"
     wait: int = 0
 
+    def words(self) -> str:
+        """One sentence for every failure that could tell a stranger which names exist."""
+        if self.reason == "throttled":
+            return too_many(self.wait)
+        if self.reason == "disabled":
+            return str(_("This account is disabled. An administrator can enable it again."))
+        return str(_("Wrong user name or password."))
 
-def sign_in(name: str, password: str, visitor: Visitor) -> Outcome:
-    """Check a name and a password. Commits: others must see the attempt while it is checked."""
+
+def too_many(seconds: int) -> str:
+    if seconds < 90:
+        wait = ngettext("%(num)s second", "%(num)s seconds", seconds)
+    else:
+        wait = ngettext("%(num)s minute", "%(num)s minutes", -(-seconds // 60))
+    return str(_("Too many wrong passwords. Wait %(time)s, then try again.", time=wait))
+
+
+def sign_in(name: str, password: str, visitor: Visitor, success: str = "ok") -> Outcome:
+    """Check a name and a password. Commits: others must see the attempt while it is checked.
+
+    `success` is the word for the log when it is right.
+    """
     name = printable(name, 50)
     if refused := throttle.wait(name, visitor.address, known_device=visitor.known_device):
         return too_early(name, visitor, refused)
@@ -37,12 +59,16 @@ def sign_in(name: str, password: str, visitor: Visitor) -> Outcome:
     # Those that came at the same moment are seen now, so that a volley is counted too.
     if refused := throttle.wait(name, visitor.address, attempt.id, visitor.known_device):
         attempt.reason = "throttled"
+        db.session.commit()
         return Outcome(reason="throttled", wait=refused.seconds)
     user = db.session.scalar(User.named(name))
     attempt.user_id = user.id if user else None
     attempt.reason = verdict(user, password[:LONGEST_PASSWORD])
     attempt.success = attempt.reason == "ok"
-    return Outcome(user if attempt.success else None, attempt.reason)
+    outcome = Outcome(user if attempt.success else None, attempt.reason)
+    attempt.reason = success if attempt.success else attempt.reason
+    db.session.commit()
+    return outcome
 
 
 def verdict(user: User | None, password: str) -> str:
