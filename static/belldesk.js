@@ -36,6 +36,7 @@
     if (detail.verb !== "get") detail.headers["X-CSRFToken"] = find("meta[name=csrf-token]").content;
   });
   document.body.addEventListener("htmx:responseError", ({ detail }) => {
+    if (detail.xhr.getResponseHeader("HX-Trigger")?.includes("toast")) return; // the server said it itself
     const reference = detail.xhr.getResponseHeader("X-Request-ID");
     say(word("failed") + (reference ? ` ${word("reference")}: ${reference}` : ""), "bad");
   });

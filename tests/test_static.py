@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, nodes
 
+from webapp.menu import MENU
+
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "static" / "vendor"
 MANIFEST = tomllib.loads((VENDOR / "VENDOR.toml").read_text())
@@ -107,6 +109,12 @@ def test_every_icon_used_is_in_the_sprite():
     drawn = set(re.findall(r'<symbol id="([^"]+)"', sprite))
     missing = {name: where for name, where in names_used().items() if name not in drawn}
     assert missing == {}
+
+
+def test_every_icon_of_the_menu_is_in_the_sprite():
+    sprite = (ROOT / "static" / "icons.svg").read_text()
+    icons = {item.icon for section in MENU for item in section.items}
+    assert {name for name in icons if f'<symbol id="{name}"' not in sprite} == set()
 
 
 def test_the_guard_finds_an_icon_wherever_a_macro_takes_one():
