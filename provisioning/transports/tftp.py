@@ -23,6 +23,7 @@ __all__ = ["Outcome", "Server", "TftpRequest"]
 log = logging.getLogger(__name__)
 
 SWEEP = 0.2  # seconds between looks at the deadlines; nothing here needs them finer
+COMPLAIN_EVERY = 10.0  # seconds
 REQUESTS_A_TURN = 64  # of a storm, before the transfers that run get their turn
 
 Answer = Callable[[TftpRequest], bytes | None]
@@ -56,7 +57,7 @@ class Server:
         self._peers: dict[Peer, Transfer] = {}
         self._addresses: Counter[str] = Counter()
         self._stopping = False
-        self._full = False
+        self._next_complaint = 0.0
         self._door = Door(host, port)
         self.port = self._door.port
         self._alarm, self._bell = socket.socketpair()
@@ -122,15 +123,23 @@ class Server:
             return
         if running:  # phones reuse a port without the last ACK of the file before
             self._finish(running, "the client asked for another file", now)
-        if self._has_room(peer):
+        if self._has_room(peer, now):
             self._begin(datagram, peer, local, now)
 
-    def _has_room(self, peer: Peer) -> bool:
-        full = len(self._transfers) >= self._max_transfers
-        if full and not self._full:
-            log.warning("TFTP: %d transfers, requests are dropped", self._max_transfers)
-        self._full = full
-        return not full and self._addresses[peer[0]] < self._max_per_address
+    def _has_room(self, peer: Peer, now: float) -> bool:
+        if len(self._transfers) >= self._max_transfers:
+            self._complain(now, "%d transfers are running", self._max_transfers)
+            return False
+        if self._addresses[peer[0]] >= self._max_per_address:
+            self._complain(now, "%s has %d transfers", peer[0], self._max_per_address)
+            return False
+        return True
+
+    def _complain(self, now: float, words: str, *args: object) -> None:
+        """Say why requests are dropped, but not for each of a storm."""
+        if now >= self._next_complaint:
+            self._next_complaint = now + COMPLAIN_EVERY
+            log.warning("TFTP drops requests: " + words, *args)  # noqa: G003 - a constant
 
     def _begin(self, datagram: bytes, peer: Peer, local: str, now: float) -> None:
         request, body = self._ask(datagram, peer)
@@ -140,7 +149,7 @@ class Server:
         try:
             sock = self._door.connect(peer, local)
         except OSError as refusal:  # out of file descriptors, or no way back to the client
-            log.warning("TFTP: no transfer to %s: %s", request.address, refusal)
+            self._complain(now, "no way to %s: %s", request.address, refusal)
             return
         if request.mode == "netascii":
             body = packets.netascii(body)
@@ -158,10 +167,11 @@ class Server:
         try:
             request = packets.parse_request(datagram, address, peer[1])
         except packets.Malformed as reason:
-            log.info("TFTP: malformed request of %s: %s", address, reason)
+            log.debug("TFTP: malformed request of %s: %s", address, reason)
             return None, None
         try:
-            return request, self._answer(request)
+            body = self._answer(request)
+            return request, None if body is None else bytes(body)  # copies nothing that is bytes
         except Exception:  # the loop must survive whatever the host's code does
             log.exception("TFTP: answering %r of %s", request.file, address)
             return None, None
@@ -211,6 +221,7 @@ class Server:
         now = time.monotonic()
         for transfer in list(self._transfers.values()):
             self._finish(transfer, "the server was stopped", now)
+        self._poller.close()
         self._door.sock.close()
         self._alarm.close()
         self._bell.close()

@@ -13,7 +13,7 @@ MAX_ANSWER = 516  # ACK is 4 octets; the words of an ERROR beyond this are of no
 
 
 class Outcome(NamedTuple):
-    sent: int  # octets of the body, each counted once
+    sent: int  # octets of the body (in netascii: as converted), each counted once
     complete: bool  # the client acknowledged the last block
     error: str  # "" when complete
     duration: float  # seconds
@@ -126,7 +126,7 @@ class Transfer:
         code = packets.opcode(datagram)
         if code == packets.ERROR:
             self.end(packets.error_words(datagram) or "the client gave up", now)
-        elif code != packets.ACK:
+        elif code not in (0, packets.ACK):  # a scrap of a packet is as good as a lost one
             with suppress(OSError):
                 self._send(packets.ILLEGAL_OPERATION)
             self.end("the client broke the protocol", now)
@@ -163,18 +163,15 @@ class Transfer:
     def _say(self) -> None:
         """Send what the client has to acknowledge next: the OACK, or the window after `_acked`."""
         try:
-            if self._opened:
-                self._send_window()
-            else:
+            if not self._opened:
                 self._send(self._opening)
+                return
+            size, body = self._block_size, self._body
+            for number in range(self._acked + 1, min(self._acked + self._window, self._last) + 1):
+                self._send(packets.data(number, body[(number - 1) * size : number * size]))
+                if number > self._highest:
+                    self._highest = number
         except (BlockingIOError, InterruptedError):
             pass  # a full buffer is a lost packet, and lost packets are sent again
         except OSError as refusal:  # ICMP says that nobody is there any more
             self.end(refusal.strerror or "unreachable", self._since)
-
-    def _send_window(self) -> None:
-        size, body = self._block_size, self._body
-        for number in range(self._acked + 1, min(self._acked + self._window, self._last) + 1):
-            self._send(packets.data(number, body[(number - 1) * size : number * size]))
-            if number > self._highest:
-                self._highest = number
