@@ -114,11 +114,18 @@
   // ---- Clock and relative times ------------------------------------------------------------
   const language = document.documentElement.lang || undefined;
   const clock = find("[data-clock]");
-  const hands = new Intl.DateTimeFormat("en-GB", {
-    hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: clock?.dataset.zone || undefined,
-  });
+  const hands = clockHands(clock?.dataset.zone);
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const words = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+
+  function clockHands(timeZone) {
+    const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+    try {
+      return new Intl.DateTimeFormat("en-GB", { ...parts, timeZone: timeZone || undefined });
+    } catch { // a zone this browser does not know: its own is better than no clock
+      return new Intl.DateTimeFormat("en-GB", parts);
+    }
+  }
 
   function ago(moment) {
     const seconds = (new Date(moment) - Date.now()) / 1000;
