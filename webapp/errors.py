@@ -56,6 +56,7 @@ def unexpected(error: Exception) -> Response:
 def page(code: int, message: str = "") -> Response:
     if htmx.is_fragment() and code != 500:
         response = make_response(message, code)
+        response.headers["HX-Reswap"] = "none"
         toast = {"kind": "bad", "text": message or _("This was refused (%(code)d).", code=code)}
         return htmx.trigger(response, toast=toast)
     template = f"errors/{code if code in PAGES else 422}.html"

@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import available_timezones
 
-from flask import Flask, request, session
+from flask import Flask, has_request_context, request, session
 from flask_babel import format_datetime, get_locale
 from flask_login import current_user
 
@@ -20,6 +20,8 @@ def init_app(app: Flask) -> None:
 
 def language() -> str:
     """What the person chose, else what the browser asks for, else English."""
+    if not has_request_context():
+        return "en"
     chosen = getattr(current_user, "language", "") or session.get("language", "")
     if chosen in LANGUAGES:
         return str(chosen)
@@ -28,7 +30,7 @@ def language() -> str:
 
 
 def time_zone() -> str:
-    chosen = getattr(current_user, "time_zone", "")
+    chosen = getattr(current_user, "time_zone", "") if has_request_context() else ""
     return chosen if chosen in available_timezones() else "UTC"
 
 
