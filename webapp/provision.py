@@ -116,7 +116,8 @@ def revise(
 ) -> list[Outcome]:
     """Render the phones and store what changed as their newest revisions. The caller commits.
 
-    A phone whose file cannot be made fails with words and leaves the others alone.
+    A phone whose file cannot be made fails with words and leaves the others alone; one that was
+    deleted meanwhile has no outcome.
     """
     settings = Settings([phone.id for phone in phones])
     outcomes: list[Outcome] = []
@@ -140,6 +141,17 @@ def store(
 ) -> list[Outcome]:
     if not changed:
         return []
+    stored = lock([phone.id for phone, _, _ in changed])
+    gone = [phone.id for phone, _, _ in changed if phone.id not in stored]
+    same = [
+        Outcome(phone.id, "unchanged", stored[phone.id][0])
+        for phone, _, sha256 in changed
+        if phone.id in stored and stored[phone.id][1] == sha256
+    ]
+    known = {*gone, *(outcome.phone_id for outcome in same)}
+    changed = [entry for entry in changed if entry[0].id not in known]
+    if not changed:
+        return same
     ids = [phone.id for phone, _, _ in changed]
     numbers = last_numbers(ids)
     now = utcnow()
@@ -169,7 +181,20 @@ def store(
         )
     }
     point_at(made)
-    return [Outcome(phone.id, "new", made[phone.id][0]) for phone, _, _ in changed]
+    return same + [Outcome(phone.id, "new", made[phone.id][0]) for phone, _, _ in changed]
+
+
+def lock(phone_ids: Sequence[int]) -> dict[int, tuple[int | None, str | None]]:
+    """Hold the phones until the commit and read their newest revision (id, hash) again.
+
+    Without it two runs that rendered the same phone at once would both store the same file.
+    """
+    if db.engine.dialect.name == "sqlite":  # no row locks: any write statement takes the file's
+        nothing = update(Phone).where(Phone.id == 0).values(label=Phone.label)
+        db.session.execute(nothing.execution_options(synchronize_session=False))
+    query = select(Phone.id, Phone.revision_id, Phone.revision_sha256)
+    query = query.where(Phone.id.in_(phone_ids)).order_by(Phone.id).with_for_update()
+    return {row[0]: (row[1], row[2]) for row in db.session.execute(query)}
 
 
 def last_numbers(phone_ids: Iterable[int]) -> dict[int, int]:

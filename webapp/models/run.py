@@ -1,10 +1,24 @@
 """One provisioning job over many phones, made of leased steps."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import ForeignKey, Index, Select, String, Text, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Mapped, lazyload, mapped_column, relationship, selectinload
 
 from webapp.extensions import Model, UtcDateTime, utcnow
 from webapp.models.phone import Phone
@@ -49,7 +63,10 @@ class Run(Model):
 
 
 class RunStep(Model):
-    """One phone's part in a run. `worker` holds it until `leased_until`, then it is free again."""
+    """One phone's part in a run. `worker` holds it until `leased_until`, then it is free again.
+
+    The step outlives its phone, hence `mac`. `message` % `params` says why a step failed.
+    """
 
     __tablename__ = "run_steps"
     __table_args__ = (
@@ -60,29 +77,80 @@ class RunStep(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
-    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id", ondelete="CASCADE"), index=True)
+    phone_id: Mapped[int | None] = mapped_column(
+        ForeignKey("phones.id", ondelete="SET NULL"), index=True
+    )
+    mac: Mapped[str] = mapped_column(String(12), default="")
     state: Mapped[str] = mapped_column(String(8), default="queued")
     worker: Mapped[str | None] = mapped_column(String(80), index=True)
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
     outcome: Mapped[str] = mapped_column(String(20), default="")
     message: Mapped[str] = mapped_column(Text, default="")
+    params: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     revision_id: Mapped[int | None]
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    phone: Mapped[Phone] = relationship()
+    phone: Mapped[Phone | None] = relationship()
 
     @classmethod
     def of(cls, run_id: int) -> Select[Self]:
         return select(cls).where(cls.run_id == run_id)
 
     @classmethod
-    def counts(cls, run_id: int) -> Select[str, int]:
-        return select(cls.state, func.count()).where(cls.run_id == run_id).group_by(cls.state)
+    def counts(cls, run_id: int) -> Select[str, str, int]:
+        """How many steps are in each state with each outcome."""
+        return (
+            select(cls.state, cls.outcome, func.count())
+            .where(cls.run_id == run_id)
+            .group_by(cls.state, cls.outcome)
+        )
 
     @classmethod
-    def last_ended(cls, run_id: int, state: str = "") -> Select[Self]:
-        query = cls.of(run_id).where(cls.ended_at.is_not(None))
-        if state:
-            query = query.where(cls.state == state)
+    def free(cls, now: datetime) -> ColumnElement[bool]:
+        """What a worker may take: nobody has it, or who had it let the lease run out."""
+        return or_(cls.state == "queued", and_(cls.state == "running", cls.leased_until < now))
+
+    @classmethod
+    def claimable(cls, run_id: int, now: datetime) -> Select[int, int]:
+        return (
+            select(cls.id, cls.attempts).where(cls.run_id == run_id, cls.free(now)).order_by(cls.id)
+        )
+
+    @classmethod
+    def claimed(cls, worker: str) -> Select[Self]:
+        return select(cls).where(cls.worker == worker, cls.state == "running").order_by(cls.id)
+
+    @classmethod
+    def held(cls, number: int, worker: str) -> Select[Self]:
+        return select(cls).where(cls.id == number, cls.worker == worker, cls.state == "running")
+
+    @classmethod
+    def open(cls, run_id: int) -> Select[bool]:
+        return select(exists().where(cls.run_id == run_id, cls.state.in_(("queued", "running"))))
+
+    @classmethod
+    def ended_since(cls, run_id: int, moment: datetime) -> Select[bool]:
+        return select(exists().where(cls.run_id == run_id, cls.ended_at > moment))
+
+    @classmethod
+    def workers(cls) -> Select[str | None]:
+        return select(cls.worker).where(cls.state == "running").distinct()
+
+    @staticmethod
+    def with_phone(query: Select["RunStep"]) -> Select["RunStep"]:
+        """For showing steps: each with its phone's label, and none of the phone's secrets."""
+        return query.options(
+            selectinload(RunStep.phone)
+            .load_only(Phone.label, Phone.mac)
+            .options(lazyload(Phone.lines), lazyload(Phone.site), lazyload(Phone.profile))
+        )
+
+    @classmethod
+    def failed(cls, run_id: int, after: int = 0) -> Select[Self]:
+        return cls.of(run_id).where(cls.state == "failed", cls.id > after).order_by(cls.id)
+
+    @classmethod
+    def last_ended(cls, run_id: int) -> Select[Self]:
+        query = cls.of(run_id).where(cls.ended_at.is_not(None), cls.state != "stopped")
         return query.order_by(cls.ended_at.desc(), cls.id.desc())

@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-22 04:13:15.061673
+Create Date: 2026-11-22 04:29:54.840153
 
 """
 from alembic import op
@@ -350,6 +350,7 @@ def upgrade():
     sa.Column('action', sa.String(length=10), nullable=False),
     sa.Column('row', sa.Integer(), nullable=False),
     sa.Column('before', webapp.secretbox.Sealed(), nullable=False),
+    sa.Column('after', sa.String(length=64), nullable=False),
     sa.ForeignKeyConstraint(['import_id'], ['imports.id'], name=op.f('fk_import_changes_import_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_import_changes')),
     mysql_charset='utf8mb4',
@@ -410,16 +411,18 @@ def upgrade():
     op.create_table('run_steps',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('run_id', sa.Integer(), nullable=False),
-    sa.Column('phone_id', sa.Integer(), nullable=False),
+    sa.Column('phone_id', sa.Integer(), nullable=True),
+    sa.Column('mac', sa.String(length=12), nullable=False),
     sa.Column('state', sa.String(length=8), nullable=False),
     sa.Column('worker', sa.String(length=80), nullable=True),
     sa.Column('leased_until', webapp.extensions.UtcDateTime(), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('outcome', sa.String(length=20), nullable=False),
     sa.Column('message', sa.Text(), nullable=False),
+    sa.Column('params', sa.JSON(), nullable=True),
     sa.Column('revision_id', sa.Integer(), nullable=True),
     sa.Column('ended_at', webapp.extensions.UtcDateTime(), nullable=True),
-    sa.ForeignKeyConstraint(['phone_id'], ['phones.id'], name=op.f('fk_run_steps_phone_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['phone_id'], ['phones.id'], name=op.f('fk_run_steps_phone_id'), ondelete='SET NULL'),
     sa.ForeignKeyConstraint(['run_id'], ['runs.id'], name=op.f('fk_run_steps_run_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_run_steps')),
     sa.UniqueConstraint('run_id', 'phone_id', name=op.f('uq_run_steps_run_id_phone_id')),
