@@ -91,9 +91,7 @@ def peers(folder: Path) -> tuple[list[Contender], list[str]]:
 
 @contextmanager
 def running(contender: Contender, name: str) -> Iterator[list[int]]:
-    processes = [
-        subprocess.Popen(command, stderr=subprocess.DEVNULL) for command in contender.commands
-    ]
+    processes = [subprocess.Popen(command) for command in contender.commands]
     try:
         wait_ready(contender.port, name, len(processes))
         yield [process.pid for process in processes]

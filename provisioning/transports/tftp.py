@@ -45,7 +45,7 @@ class Server:
         port: int = 6969,
         *,
         max_transfers: int = 1024,
-        max_per_address: int = 256,
+        max_per_address: int = 512,
         timeout: float = 1.0,
         retries: int = 5,
         on_done: OnDone | None = None,
@@ -80,10 +80,11 @@ class Server:
                 ready = poller.wait(SWEEP)
                 now = time.monotonic()
                 for fd in ready:
-                    if fd == door:
-                        self._take_requests(now)
-                    elif transfer := self._transfers.get(fd):
+                    if transfer := self._transfers.get(fd):
                         self._listen(transfer, now)
+                # Last, so that what has just ended no longer counts against the limits.
+                if door in ready:
+                    self._take_requests(now)
                 if now >= sweep:
                     self._sweep(now)
                     sweep = now + SWEEP
