@@ -7,10 +7,10 @@ from typing import Literal
 
 import xlsxwriter
 
+from provisioning.sheet.guard import harmless
 from provisioning.sheet.header import meaning
 from provisioning.sheet.rows import Reason, Row, Sheet
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMN = "reason"
 
 
@@ -38,11 +38,6 @@ def fitted(row: Row, kept: list[int], width: int) -> list[str]:
 
 def told(row: Row, translate: Callable[[Reason], str]) -> str:
     return "; ".join(translate(reason) for reason in row.reasons)
-
-
-def harmless(cell: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula; the apostrophe makes it text."""
-    return "'" + cell if cell.startswith(FORMULA) else cell
 
 
 def as_csv(rows: list[list[str]], delimiter: str) -> bytes:

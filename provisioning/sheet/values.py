@@ -13,7 +13,7 @@ SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?[eE][+-]?\d+", re.ASCII)
 # A password may look like 12e3; only a spreadsheet writes the plus sign.
 SPREADSHEET_NUMBER = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII)
 WHOLE_FLOAT = re.compile(r"(\d+)[.,]0+", re.ASCII)
-SHORT_MAC = re.compile(r"[0-9a-fA-F]{1,11}", re.ASCII)
+SHORT_MAC = re.compile(r"[0-9a-fA-F]{5,11}", re.ASCII)
 HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 HOST_AND_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>\d{1,5}))?", re.ASCII)
 
