@@ -1,0 +1,1 @@
+"""The administrators' pages. Its views are in one module per noun; routes.py gathers them."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import JSON, Select, String, or_, select
+from sqlalchemy import JSON, Select, String, cast, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model, UtcDateTime, utcnow
@@ -30,18 +30,30 @@ class AuditEntry(Model):
         return select(cls).order_by(cls.id.desc())
 
     @classmethod
-    def matching(cls, words: str = "", entity: str = "", actor: str = "") -> Select[Self]:
+    def matching(
+        cls,
+        words: str = "",
+        entity: str = "",
+        actor: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Select[Self]:
+        """Every word must be found in what it is about, the deed, the person or the changes."""
         query = cls.newest_first()
-        if entity:
-            query = query.where(cls.entity == entity)
-        if actor:
-            query = query.where(cls.actor == actor)
+        wanted = ((cls.entity, entity), (cls.actor, actor))
+        query = query.where(*(column == value for column, value in wanted if value))
+        if since:
+            query = query.where(cls.at >= since)
+        if until:
+            query = query.where(cls.at < until)
         for word in words.split():
-            like = f"%{word}%"
-            query = query.where(
-                or_(cls.label.ilike(like), cls.action.ilike(like), cls.actor.ilike(like))
-            )
+            columns = (cls.label, cls.action, cls.actor, cls.entity, cast(cls.changes, String))
+            query = query.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
         return query
+
+    @classmethod
+    def entities(cls) -> Select[str]:
+        return select(cls.entity).distinct().order_by(cls.entity)
 
     @classmethod
     def of(cls, entity: str, entity_id: int) -> Select[Self]:

@@ -1,9 +1,9 @@
 """Departments hold permissions `entity.action`; people belong to one department."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import ForeignKey, Select, String, select
+from sqlalchemy import ForeignKey, Select, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
@@ -52,6 +52,17 @@ class Department(Model):
     @classmethod
     def by_name(cls) -> Select[Self]:
         return select(cls).order_by(cls.name)
+
+    @classmethod
+    def called(cls, name: str) -> Select[Self]:
+        return select(cls).where(func.lower(cls.name) == name.lower())
+
+    @classmethod
+    def with_people(cls) -> Select[Any]:
+        """Departments by name, each with the number of its users."""
+        users = cls.metadata.tables["users"]
+        people = select(func.count()).where(users.c.department_id == cls.id).scalar_subquery()
+        return select(cls, people).order_by(cls.name)
 
     def __str__(self) -> str:
         return self.name

@@ -1,7 +1,8 @@
 """Every attempt to sign in, successful or not."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import ColumnElement, Index, Select, String, func, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -48,7 +49,20 @@ class SignIn(Model):
         return query
 
     @classmethod
-    def failures(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[Any]:
+    def of(cls, user_id: int) -> Select[Self]:
+        return cls.newest_first().where(cls.user_id == user_id)
+
+    @classmethod
+    def last_of(cls, user_ids: Sequence[int]) -> Select[int | None, datetime]:
+        """When each of these users last signed in."""
+        return (
+            select(cls.user_id, func.max(cls.at))
+            .where(cls.user_id.in_(user_ids), cls.success)
+            .group_by(cls.user_id)
+        )
+
+    @classmethod
+    def failures(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[int, datetime]:
         """Count the wrong passwords in a scope since then, and say when the last one was."""
         return select(func.count(), func.max(cls.at)).where(
             cls.at > since, cls.reason.in_(FAILURES), *scope
@@ -75,13 +89,13 @@ class SignIn(Model):
         return (cls.address == address,)
 
     @classmethod
-    def successes(cls, name: str, address: str, since: datetime) -> Select[tuple[int]]:
+    def successes(cls, name: str, address: str, since: datetime) -> Select[int]:
         return select(cls.id).where(
             cls.name == name, cls.address == address, cls.success, cls.at > since
         )
 
     @classmethod
-    def throttled(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[tuple[int]]:
+    def throttled(cls, since: datetime, *scope: ColumnElement[bool]) -> Select[int]:
         return select(cls.id).where(cls.at > since, cls.reason == "throttled", *scope)
 
     @classmethod

@@ -106,6 +106,15 @@ class UserSession(Model):
         )
 
     @classmethod
+    def count_open(cls, since: datetime) -> Select[int, int]:
+        """Open sessions per user's id."""
+        return (
+            select(cls.user_id, func.count())
+            .where(cls.ended_at.is_(None), cls.seen_at > since)
+            .group_by(cls.user_id)
+        )
+
+    @classmethod
     def end_all(cls, user: User, but: str = "") -> Update:
         return (
             update(cls)
