@@ -34,6 +34,10 @@ class Company(Model):
     def by_name(cls) -> Select[Self]:
         return select(cls).order_by(cls.name)
 
+    @classmethod
+    def named(cls, name: str) -> Select[Self]:
+        return select(cls).where(cls.name == name)
+
     def __str__(self) -> str:
         return self.name
 
@@ -53,7 +57,7 @@ class Site(Model):
     company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"), index=True)
     name: Mapped[str] = mapped_column(String(100))
     networks: Mapped[str] = mapped_column(Text, default=PRIVATE_NETWORKS)
-    key: Mapped[str] = mapped_column(Sealed)
+    key: Mapped[str] = mapped_column(Sealed, deferred=True)
     key_digest: Mapped[str] = mapped_column(String(64), unique=True)
     previous_digest: Mapped[str | None] = mapped_column(String(64), index=True)
     previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -75,6 +79,10 @@ class Site(Model):
     @classmethod
     def by_name(cls) -> Select[Self]:
         return select(cls).join(Company).order_by(Company.name, cls.name)
+
+    @classmethod
+    def named(cls, company_id: int, name: str) -> Select[Self]:
+        return select(cls).where(cls.company_id == company_id, cls.name == name)
 
     @classmethod
     def with_key(cls, key: str) -> Select[Self]:
@@ -108,6 +116,10 @@ class SipServer(Model):
     def by_name(cls) -> Select[Self]:
         return select(cls).order_by(cls.name)
 
+    @classmethod
+    def named(cls, name: str) -> Select[Self]:
+        return select(cls).where(cls.name == name)
+
     def __str__(self) -> str:
         return self.name
 
@@ -125,6 +137,10 @@ class Profile(Model):
     @classmethod
     def by_name(cls) -> Select[Self]:
         return select(cls).order_by(cls.name)
+
+    @classmethod
+    def named(cls, name: str) -> Select[Self]:
+        return select(cls).where(cls.name == name)
 
     def __str__(self) -> str:
         return self.name

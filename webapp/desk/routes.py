@@ -1,0 +1,54 @@
+"""The overview: how the phones are, and what to do next."""
+
+from collections import Counter
+from datetime import timedelta
+
+from flask import Blueprint, current_app, render_template
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import func, select
+
+from webapp.access import signed_in
+from webapp.extensions import db, utcnow
+from webapp.models import Fetch, Phone, Run, RunStep, Site, Stray
+
+bp = Blueprint("desk", __name__)
+HOURS = 24
+
+
+@bp.get("/")
+@signed_in
+def index() -> ResponseReturnValue:
+    if not current_user.may("phones.read"):
+        return render_template("desk/index.html", states=None)
+    states = [int(n) for n in db.session.execute(select(*Phone.by_state())).one()]
+    return render_template(
+        "desk/index.html",
+        states=states,
+        sites=db.session.scalar(select(func.count(Site.id))),
+        strays=db.session.scalar(select(func.count(Stray.id))),
+        runs=db.session.scalars(Run.newest_first().limit(5)).all(),
+        failures=failures(),
+        fetches=db.session.scalars(Fetch.newest_first().limit(8)).all(),
+        hours=fetches_by_hour(),
+        has_adopt="adopt.index" in current_app.view_functions,
+        has_runs="runs.index" in current_app.view_functions,
+    )
+
+
+def failures() -> int:
+    """Failed steps of runs in the last day."""
+    since = utcnow() - timedelta(days=1)
+    query = select(func.count()).where(RunStep.state == "failed", RunStep.ended_at > since)
+    return db.session.scalar(query) or 0
+
+
+def fetches_by_hour() -> list[int]:
+    """Fetches of the last 24 hours, oldest hour first; counted by index ranges, one an hour."""
+    now = utcnow()
+    counts: Counter[int] = Counter()
+    for hour in range(HOURS):
+        newer, older = now - timedelta(hours=hour), now - timedelta(hours=hour + 1)
+        query = select(func.count()).where(Fetch.at > older, Fetch.at <= newer)
+        counts[hour] = db.session.scalar(query) or 0
+    return [counts[hour] for hour in reversed(range(HOURS))]

@@ -1,0 +1,81 @@
+import ipaddress
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import RadioField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from webapp.extensions import db
+from webapp.models import Company, Site
+from webapp.models.site import PRIVATE_NETWORKS
+
+OVERLAPS = {"0": 0, "24": 24, "168": 168}
+
+
+def stripped(text: str | None) -> str:
+    return (text or "").strip()
+
+
+class SiteForm(FlaskForm):
+    company_id = SelectField(_l("Company"), coerce=int)
+    company = StringField(_l("Name of the new company"), [Length(max=130)], filters=[stripped])
+    name = StringField(
+        _l("Name of the site"),
+        [InputRequired(_l("Give it a name")), Length(max=100)],
+        filters=[stripped],
+    )
+    networks = TextAreaField(
+        _l("Networks its phones may ask from"),
+        [InputRequired(_l("Name at least one network")), Length(max=4000)],
+        description=_l(
+            "One a line, such as 10.1.0.0/16. The private networks are the usual choice."
+        ),
+    )
+
+    def __init__(self, site: Site | None = None) -> None:
+        data = {"networks": "\n".join(PRIVATE_NETWORKS.split())}
+        if site:
+            data = {"name": site.name, "networks": "\n".join(site.networks.split())}
+        super().__init__(data=data | {"company_id": site.company_id if site else 0})
+        self.site = site
+        companies = db.session.scalars(Company.by_name())
+        self.company_id.choices = [(0, _("A new one")), *((c.id, c.name) for c in companies)]
+
+    def validate_company(self, field: StringField) -> None:
+        if self.company_id.data:
+            return
+        if not field.data:
+            raise ValidationError(_("Choose a company, or name the new one"))
+        if db.session.scalar(Company.named(field.data)):
+            raise ValidationError(_("This company is already there: choose it above"))
+
+    def validate_name(self, field: StringField) -> None:
+        twin = db.session.scalar(Site.named(self.company_id.data or 0, field.data))
+        if twin and twin is not self.site:
+            raise ValidationError(_("This company already has a site of this name"))
+
+    def validate_networks(self, field: TextAreaField) -> None:
+        for number, line in enumerate(field.data.splitlines(), 1):
+            for text in line.split():
+                try:
+                    ipaddress.ip_network(text, strict=False)
+                except ValueError as error:
+                    words = _(
+                        "Line %(number)d: “%(text)s” is no network such as 10.1.0.0/16",
+                        number=number,
+                        text=text[:50],
+                    )
+                    raise ValidationError(words) from error
+
+
+class RotateForm(FlaskForm):
+    overlap = RadioField(
+        _l("The old address"),
+        choices=[
+            ("168", _l("works for 7 more days")),
+            ("24", _l("works for 24 more hours")),
+            ("0", _l("stops at once")),
+        ],
+        default="168",
+    )

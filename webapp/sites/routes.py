@@ -1,0 +1,150 @@
+"""Sites: where phones stand, and the address they come to."""
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy import func, select, update
+
+from webapp import audit, htmx, provision, setting_values
+from webapp.access import confirmed, needs
+from webapp.config import Config
+from webapp.extensions import db, utcnow
+from webapp.models import Company, Phone, SheetImport, Site
+from webapp.sites import services
+from webapp.sites.forms import OVERLAPS, RotateForm, SiteForm
+
+bp = Blueprint("sites", __name__, url_prefix="/sites")
+HIDDEN = "••••••••"
+
+
+def found(site_id: int) -> Site:
+    return db.session.get(Site, site_id) or abort(404)
+
+
+@bp.get("/")
+@needs("sites.read")
+def index() -> ResponseReturnValue:
+    sites = db.session.scalars(Site.by_name()).all()
+    return render_template("sites/index.html", sites=sites, phones=services.phone_counts())
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@needs("sites.write")
+def create() -> ResponseReturnValue:
+    return written(None, SiteForm())
+
+
+@bp.route("/<int:site_id>/edit", methods=["GET", "POST"])
+@needs("sites.write")
+def edit(site_id: int) -> ResponseReturnValue:
+    site = found(site_id)
+    return written(site, SiteForm(site))
+
+
+def written(site: Site | None, form: SiteForm) -> ResponseReturnValue:
+    if not form.validate_on_submit():
+        status = 422 if request.method == "POST" else 200
+        return make_response(render_template("sites/form.html", form=form), status)
+    chosen = form.company_id.data
+    company = db.session.get_one(Company, chosen).name if chosen else form.company.data
+    if site is None:
+        site = services.add(company, form.name.data, form.networks.data)
+    else:
+        site.company = db.session.scalar(Company.named(company)) or Company(name=company)
+        site.name, site.networks = form.name.data, " ".join(form.networks.data.split())
+    db.session.commit()
+    flash(_("%(name)s is saved", name=str(site)), "ok")
+    return redirect(url_for("sites.show", site_id=site.id), 303)
+
+
+@bp.get("/<int:site_id>")
+@needs("sites.read")
+def show(site_id: int) -> ResponseReturnValue:
+    return page(found(site_id), shown=False)
+
+
+@bp.post("/<int:site_id>/key")
+@needs("phones.reveal")
+@confirmed
+def reveal(site_id: int) -> ResponseReturnValue:
+    """The site's page with its key, which lets whoever has it ask for files."""
+    site = found(site_id)
+    audit.record("reveal", "Site", site.id, str(site), {"secret": "key"})
+    db.session.commit()
+    return page(site, shown=True)
+
+
+def page(site: Site, shown: bool) -> Response:
+    config: Config = current_app.extensions["belldesk"]
+    url = provision.site_url(site)
+    return make_response(
+        render_template(
+            "sites/show.html",
+            site=site,
+            shown=shown,
+            url=url if shown else url.replace(site.key, HIDDEN),
+            addresses=services.addresses(url if shown else url.replace(site.key, HIDDEN)),
+            tftp_port=config.tftp_port,
+            states=services.states(site),
+            overlap=bool(site.previous_until and site.previous_until > utcnow()),
+        )
+    )
+
+
+@bp.route("/<int:site_id>/rotate", methods=["GET", "POST"])
+@needs("sites.write")
+@confirmed
+def rotate(site_id: int) -> ResponseReturnValue:
+    site = found(site_id)
+    form = RotateForm()
+    if not form.validate_on_submit():
+        status = 422 if request.method == "POST" else 200
+        return htmx.render(
+            "sites/rotate.html",
+            "sites/_rotate.html",
+            status,
+            site=site,
+            form=form,
+            phones=sum(services.states(site)),
+        )
+    services.rotate(site, OVERLAPS[form.overlap.data])
+    db.session.commit()
+    flash(_("%(name)s has a new key. Provision its phones now.", name=str(site)), "ok")
+    return htmx.go(url_for("sites.show", site_id=site.id))
+
+
+@bp.post("/<int:site_id>/delete")
+@needs("sites.write")
+def delete(site_id: int) -> ResponseReturnValue:
+    site = found(site_id)
+    used = db.session.scalar(select(func.count()).where(Phone.site_id == site.id)) or 0
+    if used:
+        words = ngettext(
+            "%(name)s stays: %(num)s phone stands there",
+            "%(name)s stays: %(num)s phones stand there",
+            used,
+            name=str(site),
+        )
+        flash(words, "warn")
+        return redirect(url_for("sites.show", site_id=site.id), 303)
+    name = str(site)
+    db.session.execute(
+        update(SheetImport).where(SheetImport.site_id == site.id).values(site_id=None)
+    )
+    setting_values.forget("site", [str(site.id)])
+    db.session.delete(site)
+    db.session.commit()
+    flash(_("%(name)s is deleted", name=name), "ok")
+    return redirect(url_for("sites.index"), 303)
