@@ -1,5 +1,6 @@
 """One provisioning job over many phones, made of leased steps."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -104,6 +105,14 @@ class RunStep(Model):
             select(cls.state, cls.outcome, func.count())
             .where(cls.run_id == run_id)
             .group_by(cls.state, cls.outcome)
+        )
+
+    @classmethod
+    def counts_of(cls, run_ids: Sequence[int]) -> Select[int, str, int]:
+        return (
+            select(cls.run_id, cls.state, func.count())
+            .where(cls.run_id.in_(run_ids))
+            .group_by(cls.run_id, cls.state)
         )
 
     @classmethod

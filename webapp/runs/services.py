@@ -1,6 +1,6 @@
 """Start, stop and follow runs. The caller commits, then calls `send`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,24 +62,25 @@ def start(
     retry_of: int | None = None,
 ) -> Run:
     """Make a run of these phones (ids or a query); raise RunError if there are none."""
-    run = Run(user=user, import_id=import_id, retry_of=retry_of)
+    chosen = list(queries(phones))
+    total = sum(db.session.scalar(count(query)) or 0 for query in chosen)
+    if not total:
+        raise RunError(N_("No phone was chosen"))
+    run = Run(user=user, import_id=import_id, retry_of=retry_of, total=total)
     db.session.add(run)
     db.session.flush()
-    for query in queries(phones):
-        wanted = query.with_only_columns(
-            literal(run.id), Phone.id, Phone.mac, maintain_column_froms=True
-        )
+    for query in chosen:
+        steps = query.with_only_columns(literal(run.id), Phone.id, Phone.mac)
         db.session.execute(
-            insert(RunStep).from_select(["run_id", "phone_id", "mac"], wanted.order_by(Phone.id))
+            insert(RunStep).from_select(["run_id", "phone_id", "mac"], steps.order_by(Phone.id))
         )
-    run.total = (
-        db.session.scalar(select(func.count()).select_from(RunStep).where(RunStep.run_id == run.id))
-        or 0
-    )
-    if not run.total:
-        raise RunError(N_("No phone was chosen"))
+    run.total = db.session.scalar(select(func.count()).where(RunStep.run_id == run.id)) or 0
     db.session.flush()
     return run
+
+
+def count(query: Select[Phone]) -> Select[int]:
+    return select(func.count()).select_from(query.with_only_columns(Phone.id).subquery())
 
 
 def queries(phones: Iterable[int] | Select[Phone]) -> Iterable[Select[Phone]]:
@@ -91,10 +92,11 @@ def queries(phones: Iterable[int] | Select[Phone]) -> Iterable[Select[Phone]]:
         yield select(Phone).where(Phone.id.in_(ids[first : first + CHUNK]))
 
 
-def of_import(user: User, import_id: int) -> Select[Phone]:
-    """The phones that an import added or changed."""
+def of_import(user: User | None, import_id: int) -> Select[Phone]:
+    """The phones that an import added or changed; `user` is None at the command line."""
     changed = select(ImportChange.phone_id).where(ImportChange.import_id == import_id)
-    return Phone.visible_to(user).where(or_(Phone.import_id == import_id, Phone.id.in_(changed)))
+    seen = Phone.visible_to(user) if user else select(Phone)
+    return seen.where(or_(Phone.import_id == import_id, Phone.id.in_(changed)))
 
 
 def send(run: Run) -> None:
@@ -124,19 +126,18 @@ def retry_failed(run: Run, user: User | None) -> Run:
 
 
 def progress(run: Run, lines: int = LAST_LINES, failures: int = FAILURES) -> Progress:
-    counts = {
-        (state, word): number for state, word, number in db.session.execute(RunStep.counts(run.id))
-    }
+    found = db.session.execute(RunStep.counts(run.id))
+    by_word = {(state, word): number for state, word, number in found}
 
     def of(*states: str) -> int:
-        return sum(number for (state, _), number in counts.items() if state in states)
+        return sum(number for (state, _), number in by_word.items() if state in states)
 
     last = list(db.session.scalars(RunStep.with_phone(RunStep.last_ended(run.id)).limit(lines)))
     failed = RunStep.with_phone(RunStep.failed(run.id)).limit(failures)
     return Progress(
         run=run,
         done=of("done"),
-        unchanged=counts.get(("done", "unchanged"), 0),
+        unchanged=by_word.get(("done", "unchanged"), 0),
         failed=of("failed"),
         stopped=of("stopped"),
         left=of("queued", "running"),
@@ -145,6 +146,14 @@ def progress(run: Run, lines: int = LAST_LINES, failures: int = FAILURES) -> Pro
         failures=list(db.session.scalars(failed)),
         numbers=numbers(step.revision_id for step in last),
     )
+
+
+def counts(run_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """For a list of runs: how many steps of each are in which state."""
+    found: dict[int, dict[str, int]] = {}
+    for run_id, state, number in db.session.execute(RunStep.counts_of(run_ids)):
+        found.setdefault(run_id, {})[state] = number
+    return found
 
 
 def seconds(run: Run, now: datetime | None = None) -> float:

@@ -1,0 +1,126 @@
+"""Runs: start, follow, stop, try again."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from webapp import htmx
+from webapp.access import needs
+from webapp.csv_export import csv_response
+from webapp.extensions import db
+from webapp.models import Run, RunStep
+from webapp.paging import Key, page_of
+from webapp.runs import services
+from webapp.runs.words import reason
+from webapp.selection import chosen, number
+
+bp = Blueprint("runs", __name__, url_prefix="/runs")
+bp.add_app_template_filter(reason, "reason")
+
+NEWEST = (Key(Run.id, "id", descending=True),)
+BY_STEP = (Key(RunStep.id, "id"),)
+
+
+@bp.get("/")
+@needs("phones.read")
+def index() -> ResponseReturnValue:
+    page = page_of(Run.newest_first().order_by(None), NEWEST)
+    counts = services.counts([run.id for run in page.rows])
+    return htmx.render("runs/index.html", "runs/_rows.html", listed=page, counts=counts)
+
+
+@bp.post("/")
+@needs("phones.provision")
+def create() -> ResponseReturnValue:
+    """Start a run of the ticked phones (id=…), of all that fit a filter (all=1), of an import."""
+    import_id = number(request.form.get("import_id"))
+    if import_id is not None:
+        phones = services.of_import(current_user, import_id)
+    else:
+        phones = chosen(current_user, request.form)
+    return begin(services.start(phones, current_user, import_id))
+
+
+@bp.get("/<int:run_id>")
+@needs("phones.read")
+def show(run_id: int) -> ResponseReturnValue:
+    run = found(run_id)
+    return htmx.render("runs/show.html", "runs/_modal.html", **following(run))
+
+
+@bp.get("/<int:run_id>/progress")
+@needs("phones.read")
+def progress(run_id: int) -> ResponseReturnValue:
+    """The part that asks for itself; a browser that lands here wants the page."""
+    run = found(run_id)
+    if not htmx.is_fragment():
+        return htmx.go(url_for("runs.show", run_id=run.id))
+    return render_template("runs/_progress.html", **following(run))
+
+
+@bp.post("/<int:run_id>/stop")
+@needs("phones.provision")
+def stop(run_id: int) -> ResponseReturnValue:
+    run = found(run_id)
+    services.stop(run)
+    db.session.commit()
+    services.send(run)
+    if htmx.is_fragment():
+        return render_template("runs/_progress.html", **following(run))
+    return htmx.go(url_for("runs.show", run_id=run.id))
+
+
+@bp.post("/<int:run_id>/retry")
+@needs("phones.provision")
+def retry(run_id: int) -> ResponseReturnValue:
+    return begin(services.retry_failed(found(run_id), current_user))
+
+
+@bp.get("/<int:run_id>/failures")
+@needs("phones.read")
+def failures(run_id: int) -> ResponseReturnValue:
+    run = found(run_id)
+    query = RunStep.with_phone(RunStep.failed(run.id).order_by(None))
+    page = page_of(query, BY_STEP)
+    return htmx.render("runs/failures.html", "runs/_failures.html", run=run, listed=page)
+
+
+@bp.get("/<int:run_id>/failures.csv")
+@needs("phones.read")
+def failures_csv(run_id: int) -> ResponseReturnValue:
+    run = found(run_id)
+    return csv_response(f"run-{run.id}-failures.csv", failure_rows(run.id))
+
+
+def failure_rows(run_id: int) -> Iterator[tuple[object, ...]]:
+    yield _("MAC"), _("Phone"), _("Reason")
+    for step in db.session.scalars(RunStep.with_phone(RunStep.failed(run_id))):
+        yield step.mac, step.phone.label if step.phone else "", reason(step)
+
+
+def begin(run: Run) -> Response:
+    """Commit the new run, wake a worker and show the run where the person is."""
+    db.session.commit()
+    services.send(run)
+    if htmx.is_fragment():
+        return Response(render_template("runs/_modal.html", **following(run)))
+    flash(_("Run %(run)s has started", run=str(run)), "ok")
+    return htmx.go(url_for("runs.show", run_id=run.id))
+
+
+def found(run_id: int) -> Run:
+    return db.session.get(Run, run_id) or abort(404)
+
+
+def following(run: Run) -> dict[str, Any]:
+    """`in_modal`: whether the fragment lies in the modal, which links to the page."""
+    shown = request.endpoint != "runs.progress" and htmx.is_fragment()
+    return {
+        "run": run,
+        "progress": services.progress(run),
+        "in_modal": request.args.get("in") == "modal" or (shown and "in" not in request.args),
+    }
