@@ -3,6 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from provisioning.registry import registry
 from webapp.config import Config
 from webapp.doors.fetch_log import FetchLog
 from webapp.doors.lookup import StoredPhones
@@ -25,6 +26,7 @@ def phones_door(app: Flask) -> PhonesDoor:
     """Return the application's door for phones, made once; it costs nothing until it is used."""
     found: PhonesDoor | None = app.extensions.get("phones_door")
     if found is None:
+        registry()  # read before there are threads: each of them would start to read it
         with app.app_context():
             fetch_log = FetchLog(db.engine)
         found = PhonesDoor(

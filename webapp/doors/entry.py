@@ -58,11 +58,6 @@ class Entry(NamedTuple):
             served.sha256 if served else None,
         )
 
-    @property
-    def took_it(self) -> bool:
-        """The phone has this revision now; HEAD only asked, 499 went away before the end."""
-        return self.status in (200, 304) and self.method == "GET" and not self.reason
-
 
 def clean(text: str, most: int) -> str:
     """Cut to the column, and keep out what a database or a terminal cannot take."""

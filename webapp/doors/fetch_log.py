@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from webapp.doors.entry import Entry
 from webapp.doors.flood import FloodGate
-from webapp.doors.log_rows import write
+from webapp.doors.log_rows import LogRows
 
 log = logging.getLogger("belldesk.phones")
 
@@ -33,6 +33,7 @@ class FetchLog:
 
     def __init__(self, engine: Engine, queue: int = QUEUE) -> None:
         self._engine = engine
+        self._rows = LogRows(engine)
         self._flood = FloodGate()
         self._entries: deque[Entry] = deque(maxlen=queue)
         self._askers: dict[str, Entry] = {}
@@ -108,7 +109,7 @@ class FetchLog:
 
     def _write(self, batch: list[Entry]) -> None:
         try:
-            write(self._engine, batch)
+            self._rows.write(batch)
         except (OperationalError, InterfaceError):
             self._put_back(batch)
             raise

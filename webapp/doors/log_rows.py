@@ -1,26 +1,26 @@
 """A batch of the fetch log becomes rows: fetches, what each phone took last, unknown phones."""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, or_, update
+from sqlalchemy import Engine, bindparam, func, insert, or_, update
 
 from webapp.doors import strays
+from webapp.doors.bulk import Bulk, stored_time
 from webapp.doors.entry import Entry, clean
-from webapp.extensions import UtcDateTime
 from webapp.models import Fetch, Phone
 
-WRITE_FETCH = insert(Fetch)
+FETCH_FIELDS = (
+    *("at", "transport", "method", "file", "mac", "address", "user_agent"),
+    *("status", "reason", "sent", "phone_id", "site_id", "revision_id", "sha256"),
+)
+ADD_FETCH = insert(Fetch).inline()
 # Several processes write: a batch that was held up must not overwrite a later fetch.
-WRITE_STATE = (
+MOVE_STATE = (
     update(Phone)
     .where(Phone.id == bindparam("phone"))
-    .where(
-        or_(
-            Phone.fetched_at.is_(None),
-            Phone.fetched_at <= bindparam("fetched_at", type_=UtcDateTime()),
-        )
-    )
+    .where(or_(Phone.fetched_at.is_(None), Phone.fetched_at <= bindparam("fetched_at")))
     .values(
         fetched_revision_id=bindparam("fetched_revision_id"),
         fetched_sha256=bindparam("fetched_sha256"),
@@ -33,26 +33,30 @@ WRITE_STATE = (
 )
 
 
-def write(engine: Engine, batch: Sequence[Entry]) -> None:
-    """Write a batch in one transaction, and then the strays, which may have to be tried twice."""
-    unknown = [entry for entry in batch if entry.reason == "unknown_phone"]
-    sites = strays.Sites.read(engine) if unknown else None
-    rows = [fetch_row(entry, sites) for entry in batch if entry.row]
-    states = state_rows(batch)
-    if rows or states:
-        with engine.begin() as connection:
-            write_rows(connection, rows, states)
-    if sites:
-        strays.write(engine, unknown, sites)
+class LogRows:
+    """Writes batches: fetches and states in one transaction, the unknown phones in another."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._fetches = Bulk(ADD_FETCH, engine.dialect, FETCH_FIELDS)
+        self._states = Bulk(MOVE_STATE, engine.dialect)
+        self._time = stored_time(engine.dialect)
 
-def write_rows(
-    connection: Connection, rows: list[dict[str, Any]], states: list[dict[str, Any]]
-) -> None:
-    if rows:
-        connection.execute(WRITE_FETCH, rows)
-    if states:
-        connection.execute(WRITE_STATE, states)
+    def write(self, batch: Sequence[Entry]) -> None:
+        unknown = [entry for entry in batch if entry.reason == "unknown_phone"]
+        sites = strays.Sites.read(self._engine) if unknown else None
+        rows = [fetch_row(entry, sites) for entry in batch if entry.row]
+        states = state_rows(batch)
+        for row in rows:
+            row["at"] = self._time(row["at"])
+        for row in states:
+            row["fetched_at"] = self._time(row["fetched_at"])
+        if rows:
+            with self._engine.begin() as connection:
+                self._fetches.run(connection, rows)
+                self._states.run(connection, states)
+        if sites:
+            strays.write(self._engine, unknown, sites)
 
 
 def fetch_row(entry: Entry, sites: strays.Sites | None) -> dict[str, Any]:
@@ -79,20 +83,26 @@ def fetch_row(entry: Entry, sites: strays.Sites | None) -> dict[str, Any]:
     }
 
 
+def took_it(entry: Entry) -> bool:
+    """The phone has this revision now; HEAD only asked, 499 went away before the end."""
+    return entry.status in (200, 304) and entry.method == "GET" and entry.phone_id is not None
+
+
 def state_rows(batch: Iterable[Entry]) -> list[dict[str, Any]]:
     """The last fetch of each phone, in the order of their ids: two processes never cross locks."""
-    latest: dict[int, Entry] = {}
-    for entry in batch:
-        if entry.took_it and entry.phone_id is not None:
-            before = latest.get(entry.phone_id)
-            if before is None or before.at <= entry.at:
-                latest[entry.phone_id] = entry
-    return [state_row(phone_id, latest[phone_id]) for phone_id in sorted(latest)]
+    latest: dict[int, dict[str, Any]] = {}
+    for entry in sorted(filter(took_it, batch), key=attrgetter("at")):
+        row = state_row(entry)
+        before = latest.get(row["phone"], row)
+        row["new_firmware"] = row["new_firmware"] or before["new_firmware"]
+        row["new_user_agent"] = row["new_user_agent"] or before["new_user_agent"]
+        latest[row["phone"]] = row
+    return [latest[phone_id] for phone_id in sorted(latest)]
 
 
-def state_row(phone_id: int, entry: Entry) -> dict[str, Any]:
+def state_row(entry: Entry) -> dict[str, Any]:
     return {
-        "phone": phone_id,
+        "phone": entry.phone_id,
         "fetched_revision_id": entry.revision_id,
         "fetched_sha256": entry.sha256,
         "fetched_at": entry.at,

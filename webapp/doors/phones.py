@@ -47,7 +47,7 @@ class Reply(NamedTuple):
 
 class PhonesDoor:
     def __init__(self, lookup: StoredPhones, box: SecretBox, fetch_log: FetchLog) -> None:
-        self._lookup, self._box, self.fetch_log = lookup, box, fetch_log
+        self.lookup, self.box, self.fetch_log = lookup, box, fetch_log
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -77,7 +77,7 @@ class PhonesDoor:
     def reply(self, request: Request, method: str = "GET", if_none_match: str = "") -> Reply:
         """Answer a request; nothing of it is logged here."""
         clues = identify(request.file, request.user_agent)
-        stored = self._lookup.by_mac(clues.mac)
+        stored = self.lookup.by_mac(clues.mac)
         verdict = decide(request, clues, stored, datetime.now(UTC))
         if verdict.reason or stored is None or method not in METHODS:
             return Reply(404, REFUSED, REFUSAL, verdict, clues)
@@ -86,12 +86,12 @@ class PhonesDoor:
         if etag in if_none_match or if_none_match.strip() == "*":
             return Reply(304, headers, b"", verdict, clues)
         headers += [("Content-Type", stored.content_type), ("Content-Length", str(stored.size))]
-        body = b"" if method == "HEAD" else self._box.unpack(stored.body)
+        body = b"" if method == "HEAD" else self.box.unpack(stored.body)
         return Reply(200, headers, body, verdict, clues)
 
     def close(self) -> None:
         self.fetch_log.close()
-        self._lookup.close()
+        self.lookup.close()
 
 
 class Switch:

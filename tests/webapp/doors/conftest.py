@@ -21,12 +21,13 @@ class Door:
 
     def ask(self, file, key=None, method="GET", **environ):
         path = f"/p/{self.key if key is None else key}/{file}"
+        environ.setdefault("environ_overrides", {"REMOTE_ADDR": "127.0.0.1"})
         return self.client.open(path, method=method, **environ)
 
     def logged(self, query):
         """What a query finds after the log was written."""
         self.door.fetch_log.flush()
-        db.session.expire_all()
+        db.session.rollback()  # or this session would go on seeing the time before
         return db.session.scalars(query).all()
 
     def close(self):

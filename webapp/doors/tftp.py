@@ -1,0 +1,91 @@
+"""The phones' door over TFTP: the same phones, the same log; the address is the proof."""
+
+import logging
+import threading
+from collections import OrderedDict
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from provisioning.answer import Request, Verdict, decide
+from provisioning.identify import Clues, identify
+from provisioning.transports.tftp import Outcome, Server, TftpRequest
+from webapp.config import Config
+from webapp.doors import phones_door
+from webapp.doors.entry import Entry
+from webapp.doors.fetch_log import FetchLog
+from webapp.doors.lookup import StoredPhones, UnavailableError
+from webapp.secretbox import SecretBox, SecretBoxError
+
+log = logging.getLogger("belldesk.phones")
+
+WENT_AWAY = 499  # as nginx says it: the phone did not take the whole file
+MOST_RUNNING = 4096
+
+Judged = tuple[Request, Clues, Verdict]
+
+
+class TftpDoor:
+    """What provisioning.transports.tftp.Server asks and tells; both run in its loop."""
+
+    def __init__(self, lookup: StoredPhones, box: SecretBox, fetch_log: FetchLog) -> None:
+        self._lookup, self._box, self._fetch_log = lookup, box, fetch_log
+        self._running: OrderedDict[tuple[str, int], Judged] = OrderedDict()
+
+    def answer(self, asked: TftpRequest) -> bytes | None:
+        request = Request(asked.file, asked.address, transport="tftp")
+        try:
+            clues, verdict = self.judge(request)
+            body = self.body(verdict)
+        except (UnavailableError, SecretBoxError) as error:
+            log.error("a phone cannot be served: %s", error)
+            return None
+        if body is None:
+            self._fetch_log.add(Entry.of(request, clues, verdict, method="GET", status=404, sent=0))
+        else:
+            self._remember(asked, (request, clues, verdict))
+        return body
+
+    def judge(self, request: Request) -> tuple[Clues, Verdict]:
+        clues = identify(request.file, request.user_agent)
+        stored = self._lookup.by_mac(clues.mac)
+        return clues, decide(request, clues, stored, datetime.now(UTC))
+
+    def body(self, verdict: Verdict) -> bytes | None:
+        stored = verdict.stored
+        return self._box.unpack(stored.body) if stored and verdict.served else None
+
+    def _remember(self, asked: TftpRequest, judged: Judged) -> None:
+        """Keep it until `done` hears how it ended; a transfer that did not begin never ends."""
+        self._running[asked.address, asked.port] = judged
+        if len(self._running) > MOST_RUNNING:
+            self._running.popitem(last=False)
+
+    def done(self, asked: TftpRequest, outcome: Outcome) -> None:
+        judged = self._running.pop((asked.address, asked.port), None)
+        if judged is None:
+            return
+        status = 200 if outcome.complete else WENT_AWAY
+        self._fetch_log.add(Entry.of(*judged, method="GET", status=status, sent=outcome.sent))
+
+
+def tftp_door(app: Flask) -> TftpDoor:
+    door = phones_door(app)
+    return TftpDoor(door.lookup, door.box, door.fetch_log)
+
+
+def tftp_server(app: Flask) -> Server:
+    """Open the port; it may be one that only root can, so this comes before giving up rights."""
+    config: Config = app.extensions["belldesk"]
+    door = tftp_door(app)
+    return Server(door.answer, config.tftp_host, config.tftp_port, on_done=door.done)
+
+
+def run_tftp(app: Flask, stop: threading.Event | None = None) -> None:
+    """Serve phones until `stop` is set; then write what the log still holds."""
+    server = tftp_server(app)
+    log.info("TFTP for phones on port %d", server.port)
+    try:
+        server.serve(stop)
+    finally:
+        phones_door(app).close()
