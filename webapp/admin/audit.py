@@ -37,20 +37,20 @@ class Filter:
         return cls(*(request.args.get(name, "")[:100] for name in cls.__slots__))
 
     def query(self) -> Select[AuditEntry]:
-        until = midnight(self.until)
         return AuditEntry.matching(
             self.q,
             self.entity,
             self.actor,
             midnight(self.since),
-            until + timedelta(days=1) if until else None,
+            midnight(self.until, days=1),
         )
 
 
-def midnight(day: str) -> datetime | None:
+def midnight(day: str, days: int = 0) -> datetime | None:
+    """The start of that day, or of a later one, for the reader; None when it is no day."""
     try:
-        found = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZoneInfo(i18n.time_zone()))
-        return found.astimezone(UTC)
+        found = datetime.strptime(day, "%Y-%m-%d") + timedelta(days)
+        return found.replace(tzinfo=ZoneInfo(i18n.time_zone())).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
