@@ -13,7 +13,7 @@ def is_fragment() -> bool:
     return "HX-Request" in asked and "HX-History-Restore-Request" not in asked
 
 
-def render(page: str, fragment: str, status: int = 200, **context: Any) -> Response:
+def render(page: str, fragment: str, /, status: int = 200, **context: Any) -> Response:
     """Render `fragment` when htmx asks for a part of the page, `page` otherwise."""
     response = make_response(
         render_template(fragment if is_fragment() else page, **context), status

@@ -52,7 +52,8 @@ class SheetImport(Model):
 
 
 class ImportChange(Model):
-    """What an import did to one phone; `before` is the JSON of the phone as it was, "" if added."""
+    """What an import did to one phone: `before` is the JSON of the phone as it was, None if added;
+    `after` a keyed hash of what it became, to notice later changes by hand."""
 
     __tablename__ = "import_changes"
 
@@ -62,7 +63,8 @@ class ImportChange(Model):
     mac: Mapped[str] = mapped_column(String(12))
     action: Mapped[str] = mapped_column(String(10))
     row: Mapped[int]
-    before: Mapped[str] = mapped_column(Sealed, default="")
+    before: Mapped[str | None] = mapped_column(Sealed)
+    after: Mapped[str] = mapped_column(String(64), default="")
 
     @classmethod
     def of(cls, import_id: int) -> Select[Self]:

@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-22 04:29:54.840153
+Create Date: 2026-11-22 04:40:24.241695
 
 """
 from alembic import op
@@ -349,7 +349,7 @@ def upgrade():
     sa.Column('mac', sa.String(length=12), nullable=False),
     sa.Column('action', sa.String(length=10), nullable=False),
     sa.Column('row', sa.Integer(), nullable=False),
-    sa.Column('before', webapp.secretbox.Sealed(), nullable=False),
+    sa.Column('before', webapp.secretbox.Sealed(), nullable=True),
     sa.Column('after', sa.String(length=64), nullable=False),
     sa.ForeignKeyConstraint(['import_id'], ['imports.id'], name=op.f('fk_import_changes_import_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_import_changes')),

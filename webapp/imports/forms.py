@@ -1,0 +1,62 @@
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Optional
+
+from provisioning.registry import registry
+from webapp.extensions import db
+from webapp.imports.services import Choices
+from webapp.models import SipServer, Site
+
+ENCODINGS = ("utf-8", "cp1252", "utf-16", "cp1251")
+
+
+class ChoicesForm(FlaskForm):
+    """What rows get that do not name their own."""
+
+    model = SelectField(_l("Model"), validators=[Optional()])
+    site = SelectField(_l("Site"), coerce=int, validators=[Optional()])
+    sip_server = SelectField(_l("SIP server"), coerce=int, validators=[Optional()])
+
+    def fill(self) -> None:
+        unsaid = _l("From the sheet")
+        models = registry().models.values()
+        sites, servers = (db.session.scalars(kind.by_name()) for kind in (Site, SipServer))
+        self.model.choices = [
+            SelectChoice("", unsaid),
+            *(SelectChoice(m.key, m.name) for m in models),
+        ]
+        self.site.choices = [SelectChoice(0, unsaid), *(SelectChoice(s.id, str(s)) for s in sites)]
+        self.sip_server.choices = [
+            SelectChoice(0, unsaid),
+            *(SelectChoice(s.id, s.name) for s in servers),
+        ]
+
+    def chosen(self) -> Choices:
+        return Choices(
+            model=self.model.data or "",
+            site=db.session.get(Site, self.site.data or 0),
+            sip_server=db.session.get(SipServer, self.sip_server.data or 0),
+            encoding=self.encoding.data or "" if "encoding" in self else "",
+        )
+
+
+class UploadForm(ChoicesForm):
+    sheet = FileField(
+        _l("List of phones"),
+        validators=[FileRequired(_l("Choose a file first"))],
+        render_kw={"accept": ".csv,.txt,.tsv,.xlsx", "data-drop": ""},
+    )
+
+
+class PreviewForm(ChoicesForm):
+    encoding = SelectField(
+        _l("Encoding"),
+        choices=[
+            SelectChoice("", _l("Recognised")),
+            *(SelectChoice(name, name.upper()) for name in ENCODINGS),
+        ],
+        validators=[Optional()],
+    )

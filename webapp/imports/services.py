@@ -1,0 +1,101 @@
+"""An uploaded sheet from the draft to the commit; nothing is written before a person says so."""
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import exists, select
+
+from provisioning import sheet as sheets
+from provisioning.errors import N_, SheetError
+from provisioning.registry import registry
+from webapp.extensions import db, utcnow
+from webapp.imports.plan import Plan, make_plan
+from webapp.models import SheetImport, SipServer, Site, User
+
+
+class ImportStateError(SheetError):
+    """What was asked does not fit the state the import is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What rows get that do not name their own; "" and None leave it to the sheet."""
+
+    model: str = ""
+    site: Site | None = None
+    sip_server: SipServer | None = None
+    encoding: str = ""
+
+
+def upload(
+    body: bytes, filename: str, user: User | None, choices: Choices, *, who: str = ""
+) -> SheetImport:
+    """Keep the file as a draft; raise SheetError if it cannot be read as a sheet at all."""
+    table = sheets.read(body, filename, encoding=choices.encoding)
+    sheets.check(table, registry(), default_model=choices.model, default_server="any")
+    draft = SheetImport(
+        name=archive_name(who or (user.name if user else "system"), utcnow()),
+        filename=filename[-200:],
+        user=user,
+        body=body,
+        size=len(body),
+        state="draft",
+    )
+    choose(draft, choices)
+    db.session.add(draft)
+    db.session.flush()
+    return draft
+
+
+def archive_name(who: str, at: datetime) -> str:
+    """The predecessors' name: user, ddmmyyHHMMSS, four digits; drawn again if it is taken."""
+    while True:
+        name = f"{who[:50]}{at:%d%m%y%H%M%S}{secrets.randbelow(9000) + 1000}"
+        if not db.session.scalar(select(exists().where(SheetImport.name == name))):
+            return name
+
+
+def choose(draft: SheetImport, choices: Choices) -> None:
+    require(draft, "draft")
+    if choices.model:
+        registry().model(choices.model)
+    draft.model, draft.site, draft.sip_server = choices.model, choices.site, choices.sip_server
+    draft.encoding = choices.encoding
+
+
+def read(draft: SheetImport) -> sheets.Sheet:
+    if draft.body is None:
+        raise ImportStateError(N_("The file of this upload is no longer kept. Upload it again."))
+    server = draft.sip_server.host if draft.sip_server else ""
+    table = sheets.read(draft.body, draft.filename, encoding=draft.encoding)
+    return sheets.check(table, registry(), default_model=draft.model, default_server=server)
+
+
+def preview(draft: SheetImport) -> Plan:
+    return make_plan(read(draft), draft.site, draft.sip_server)
+
+
+def cancel(draft: SheetImport) -> None:
+    """Forget the file: the predecessors' red X. The row stays and says so."""
+    require(draft, "draft")
+    draft.state, draft.body = "cancelled", None
+
+
+def confirm(draft: SheetImport) -> None:
+    """Say yes: from here on the worker commits it, once, whoever repeats the click."""
+    require(draft, "draft")
+    draft.state, draft.error = "committing", ""
+
+
+def require(draft: SheetImport, *states: str) -> None:
+    if draft.state not in states:
+        raise ImportStateError(
+            N_("This upload is “%(state)s”; that is not possible any more."), state=draft.state
+        )
+
+
+def with_all_reasons(plan: Plan) -> sheets.Sheet:
+    """The sheet whose rows also carry what only the database could refuse."""
+    rows = tuple(replace(p.row, reasons=tuple(p.reasons)) for p in plan.rows)
+    return replace(plan.sheet, rows=rows)
