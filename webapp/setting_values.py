@@ -122,7 +122,7 @@ def inherited(scope: Scope) -> tuple[dict[str, Effective], dict[str, str]]:
         layers.append(
             Layer(kind, data if data is not None else settings.values.get((kind, target), {}))
         )
-        names[kind] = name
+        names[kind] = named(kind, name if kind != "everywhere" else "")
     return resolve(layers), names
 
 
@@ -148,14 +148,18 @@ def origins(phone: Phone) -> dict[str, str]:
     model = registry().model(phone.model)
     return {
         "default": _("built in"),
-        "vendor": model.vendor.name,
-        "model": model.name,
-        "everywhere": str(SCOPE_NAMES["everywhere"]),
-        "company": phone.site.company.name,
-        "site": phone.site.name,
-        "profile": phone.profile.name if phone.profile else "",
+        "vendor": named("vendor", model.vendor.name),
+        "model": named("model", model.name),
+        "everywhere": named("everywhere"),
+        "company": named("company", phone.site.company.name),
+        "site": named("site", phone.site.name),
+        "profile": named("profile", phone.profile.name if phone.profile else ""),
         "phone": _("this phone"),
     }
+
+
+def named(kind: str, name: str = "") -> str:
+    return f"{SCOPE_NAMES[kind]} {name}".rstrip()
 
 
 def stored_form(text: str) -> str | None:

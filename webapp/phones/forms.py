@@ -20,7 +20,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, ValidationErr
 
 from provisioning.errors import ProvisioningError
 from provisioning.formats import control_refusal
-from provisioning.mac import normalise_mac
+from provisioning.mac import format_mac, normalise_mac
 from provisioning.registry import Model, registry
 from provisioning.render import carriable
 from webapp.extensions import db
@@ -150,7 +150,7 @@ def line_refusals(
 def data_of(phone: Phone) -> dict[str, object]:
     names = ("id", "number", "user", "auth_user", "display_name", "label", "sip_server_id")
     return {
-        "mac": phone.mac,
+        "mac": format_mac(phone.mac),
         "model": phone.model,
         "site_id": phone.site_id,
         "profile_id": phone.profile_id or 0,

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +17,7 @@ from provisioning.registry import registry
 from provisioning.render import render
 from webapp import audit, htmx, provision, setting_values
 from webapp.access import confirmed, needs
+from webapp.doors.trace import fetch_as
 from webapp.extensions import db
 from webapp.models import Fetch, Line, Phone, Revision
 from webapp.paging import Key, page_of
@@ -24,6 +26,14 @@ from webapp.phones.forms import PhoneForm
 from webapp.phones.routes import bp
 from webapp.selection import number
 
+ASKED = ("via", "file", "key", "address", "user_agent")
+REASONS = {
+    "unknown_phone": _l("No phone of this address is entered here"),
+    "wrong_key": _l("The key in the address is not the one of its site"),
+    "unknown_file": _l("This phone is not served under that name"),
+    "not_allowed": _l("The address it comes from is in none of the site's networks"),
+    "no_revision": _l("Its file was not made yet: provision it"),
+}
 SECRETS = ("admin_password", "user_password", "menu_pin")
 
 
@@ -235,6 +245,43 @@ def chosen_file(phone: Phone) -> tuple[Revision | None, bytes, str]:
         return revision, revision.body, revision.content_type
     made = render(provision.provisioned(phone, provision.Settings([phone.id])))
     return None, made.body, made.content_type
+
+
+@bp.route("/<int:phone_id>/trace", methods=["GET", "POST"])
+@needs("phones.read")
+def trace(phone_id: int) -> ResponseReturnValue:
+    """Ask the door as this phone would. A form posts, so that no key stands in a history."""
+    return traced(found(phone_id), shown=False)
+
+
+@bp.post("/<int:phone_id>/trace/shown")
+@needs("phones.reveal")
+@confirmed
+def trace_shown(phone_id: int) -> ResponseReturnValue:
+    phone = found(phone_id)
+    audit.record("reveal", "Phone", phone.id, str(phone), {"fetched as this phone": "file"})
+    db.session.commit()
+    return traced(phone, shown=True)
+
+
+def traced(phone: Phone, shown: bool) -> Response:
+    typed = {name: request.form.get(name, "")[:200].strip() for name in ASKED}
+    wanted = {name: typed[name] or None for name in ("file", "key", "address")}
+    via = "tftp" if typed["via"] == "tftp" else "http"
+    try:
+        answer = fetch_as(phone.mac, via=via, user_agent=typed["user_agent"], **wanted)
+    except ValueError:  # the address is none
+        words = _("“%(text)s” is no IP address", text=typed["address"])
+        return page("trace", phone, 422, answer=None, typed=typed, error=words, why=REASONS)
+    revision = db.session.get(Revision, answer.revision_id) if answer.revision_id else None
+    made_for = registry().models.get(revision.model) if revision else None
+    text = answer.body.decode("utf-8", "replace") if shown or not revision else ""
+    if made_for and not shown:
+        text = mask(made_for, answer.body)
+    return page(
+        "trace", phone, answer=answer, typed=typed, text=text, shown=shown, revision=revision,
+        error="", why=REASONS,
+    )  # fmt: skip
 
 
 @bp.post("/<int:phone_id>/secrets/<name>")

@@ -28,7 +28,7 @@ def form_of(phone=None, **changes):
     return data | changes
 
 
-PAGES = ["", "/settings", "/file", "/revisions", "/fetches", "/edit"]
+PAGES = ["", "/settings", "/file", "/revisions", "/fetches", "/trace", "/edit"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -177,7 +177,7 @@ def test_names_are_shown_and_not_run(bob):
     db.session.commit()
     for page in ("/phones/", *(f"/phones/{phone.id}{page}" for page in PAGES)):
         text = bob.get(page).text
-        assert "<script>alert" not in text and "<img" not in text
+        assert "<script>alert" not in text and "<img src=x" not in text
 
 
 def test_the_file_is_masked_until_shown_on_purpose(bob):
@@ -262,7 +262,7 @@ def test_a_setting_of_one_phone_is_set_and_inherited_again(bob):
     url = f"/phones/{phone.id}/settings"
     assert bob.post(url, data={"set:ntp.server": "ntp.own.test"}).status_code == 303
     text = bob.get(url).text
-    assert "ntp.own.test" in text and "otherwise 200.160.7.186 (Fanvil)" in text
+    assert "ntp.own.test" in text and "otherwise 200.160.7.186 (Vendor Fanvil)" in text
     bob.post(url, data={"inherit": "ntp.server", "set:ntp.server": "ntp.own.test"})
     assert db.session.scalar(select(func.count(SettingValue.id))) == 0
 
@@ -287,3 +287,23 @@ def test_deleting_a_phone_leaves_its_fetches(bob):
     assert bob.post(f"/phones/{phone.id}/delete").status_code == 303
     for table, left in ((Phone, 0), (Line, 0), (Revision, 0), (SettingValue, 0), (Fetch, 1)):
         assert db.session.scalar(select(func.count()).select_from(table)) == left
+
+
+def test_it_shows_what_the_door_would_answer_this_phone(bob):
+    phone = provisioned_phone(password="Unmistakable1")
+    url = f"/phones/{phone.id}/trace"
+    text = bob.get(url).text
+    assert "served" in text and "PhoneNumber" in text
+    assert "Unmistakable1" not in text and phone.site.key not in text
+    assert "in none of the site" in bob.post(url, data={"via": "tftp", "address": "8.8.8.8"}).text
+    assert "not served under that name" in bob.post(url, data={"file": f"{phone.mac}.xml"}).text
+    assert bob.post(url, data={"via": "tftp", "address": "what"}).status_code in (200, 422)
+    assert "Unmistakable1" in bob.post(f"{url}/shown").text
+    assert db.session.scalar(AuditEntry.of("Phone", phone.id)).action == "reveal"
+    assert db.session.scalar(select(func.count(Fetch.id))) == 0
+
+
+def test_who_may_not_reveal_may_not_fetch_secrets_either(carol):
+    phone = provisioned_phone(password="Unmistakable1")
+    assert carol.post(f"/phones/{phone.id}/trace/shown").status_code == 403
+    assert "Unmistakable1" not in carol.post(f"/phones/{phone.id}/trace").text
