@@ -5,8 +5,9 @@ import threading
 from collections import deque
 from contextlib import nullcontext
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Engine, LargeBinary, create_engine, select, type_coerce
+from sqlalchemy import URL, Engine, LargeBinary, create_engine, make_url, select, type_coerce
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from provisioning.answer import Stored
@@ -43,6 +44,15 @@ def statement(mac: object) -> Any:
     )
 
 
+def existing(url: str) -> URL:
+    """Keep SQLite from making an empty database where one should be."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return parsed
+    file = quote(parsed.database or "")
+    return parsed.set(database=f"file:{file}", query={"mode": "rw", "uri": "true"})
+
+
 class StoredPhones:
     """provisioning.answer.Lookup on the database, without ORM, pool checks or transaction.
 
@@ -52,7 +62,7 @@ class StoredPhones:
 
     def __init__(self, url: str) -> None:
         self._engine: Engine = create_engine(
-            url, isolation_level="AUTOCOMMIT", poolclass=NullPool, hide_parameters=True
+            existing(url), isolation_level="AUTOCOMMIT", poolclass=NullPool, hide_parameters=True
         )
         compiled = statement("").compile(dialect=self._engine.dialect)
         self._sql = str(compiled)

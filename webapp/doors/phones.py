@@ -33,7 +33,7 @@ REFUSED: Headers = [
     ("Cache-Control", "no-store"),
 ]
 # Not the phone's fault and not a refusal: it keeps what it has and asks again.
-LATER = "503 Service UnavailableError"
+LATER = "503 Service Unavailable"
 LATER_HEADERS: Headers = [*REFUSED[:1], ("Content-Length", "0"), ("Retry-After", "30")]
 
 
