@@ -15,6 +15,7 @@ from webapp.config import ConfigError
 COMMANDS = {
     "demo": "demo",
     "departments": "users",
+    "migrate": "migrate",
     "phones": "phones",
     "purge": "worker",
     "runs": "runs",

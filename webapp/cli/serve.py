@@ -19,6 +19,7 @@ from webapp.admin.services import seed_departments
 from webapp.audit import acting_as
 from webapp.config import ROOT, Config, ConfigError
 from webapp.database import migrate_database
+from webapp.extensions import db
 from webapp.setup.services import setup_link
 
 PR_SET_PDEATHSIG = 1
@@ -83,13 +84,13 @@ def check_ports(config: Config) -> None:
                 ) from error
 
 
-def prepare(app: Flask) -> str | None:
+def prepare(app: Flask, address: str) -> str | None:
     """Bring the database up to date; return the one-time link while there is no administrator."""
-    config: Config = app.extensions["belldesk"]
     with app.app_context(), acting_as("system"):
         migrate_database()
         seed_departments()
-        return setup_link(f"http://127.0.0.1:{config.port}")
+        db.session.commit()
+        return setup_link(address)
 
 
 def commands(config: Config) -> list[Child]:
@@ -103,9 +104,7 @@ def commands(config: Config) -> list[Child]:
 
 
 def announce(config: Config, link: str | None) -> None:
-    click.echo(
-        f"\n  Belldesk   http://127.0.0.1:{config.port}  (phones reach it at {config.base_url})"
-    )
+    click.echo(f"\n  Belldesk   {config.base_url}  (here also http://127.0.0.1:{config.port})")
     click.echo(f"  TFTP       udp port {config.tftp_port}")
     click.echo(f"  Data       {config.instance}")
     if link:
@@ -167,7 +166,7 @@ def serve() -> None:
     if not config.base_url:
         config = replace(config, base_url=f"http://{own_address()}:{config.port}")
     check_ports(config)
-    link = prepare(create_app(config))
+    link = prepare(create_app(config), config.base_url)
     announce(config, link)
     environment = os.environ | {"BELLDESK_BASE_URL": config.base_url}
     Supervisor(commands(config), environment).run()
