@@ -10,9 +10,11 @@ import string
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from flask import current_app
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from provisioning import model as domain
 from provisioning.errors import N_, ProvisioningError
@@ -23,6 +25,9 @@ from webapp.config import Config
 from webapp.extensions import db, utcnow
 from webapp.models import Phone, Revision, SettingValue, SipServer, Site
 
+# Whole tables by their Core names: the mapper would cost more than the database.
+PHONES, REVISIONS = cast("Table", Phone.__table__), cast("Table", Revision.__table__)
+NEWEST = ("revision_id", "revision_sha256", "revised_at")
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -51,6 +56,7 @@ class Settings:
         for row in db.session.scalars(select(SettingValue).where(wide | own)):
             self.values.setdefault((row.scope, row.target), {})[row.key] = row.value
         self.known: dict[tuple[object, ...], dict[str, Effective]] = {}
+        self.plain: dict[int, dict[str, domain.Value]] = {}
 
     def of(self, phone: Phone) -> dict[str, Effective]:
         own = self.values.get(("phone", str(phone.id)), {})
@@ -60,6 +66,15 @@ class Settings:
         if shared not in self.known:
             self.known[shared] = resolve(self.layers(phone))
         return self.known[shared]
+
+    def values_of(self, phone: Phone) -> dict[str, domain.Value]:
+        """The settings in force without their origins; phones that share them share the dict."""
+        found = self.of(phone)
+        if ("phone", str(phone.id)) in self.values:
+            return {key: one.value for key, one in found.items()}
+        if id(found) not in self.plain:  # `known` keeps it alive, so its id stays its own
+            self.plain[id(found)] = {key: one.value for key, one in found.items()}
+        return self.plain[id(found)]
 
     def layers(self, phone: Phone) -> list[Layer]:
         found = registry().model(phone.model)
@@ -89,7 +104,7 @@ def server_of(chosen: SipServer, settings: dict[str, domain.Value]) -> domain.Si
 
 def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
     """The stored phone as the renderer wants it."""
-    values = {key: found.value for key, found in settings.of(phone).items()}
+    values = settings.values_of(phone)
     return domain.Phone(
         mac=phone.mac,
         model=phone.model,
@@ -171,7 +186,7 @@ def store(
         }
         for phone, file, sha256 in changed
     ]
-    db.session.execute(insert(Revision), rows)
+    db.session.execute(insert(REVISIONS), rows)
     made = {
         row.phone_id: (row.id, row.sha256)
         for row in db.session.execute(
@@ -180,7 +195,7 @@ def store(
             .order_by(Revision.number)
         )
     }
-    point_at(made)
+    point_at([phone for phone, _, _ in changed], made)
     return same + [Outcome(phone.id, "new", made[phone.id][0]) for phone, _, _ in changed]
 
 
@@ -203,16 +218,18 @@ def last_numbers(phone_ids: Iterable[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def point_at(made: dict[int, tuple[int, str]]) -> None:
+def point_at(phones: Sequence[Phone], made: dict[int, tuple[int, str]]) -> None:
     """Make these revisions (phone id -> revision id, hash) the newest ones of their phones."""
     now = utcnow()
-    db.session.execute(
-        update(Phone),
-        [
-            {"id": phone_id, "revision_id": number, "revision_sha256": sha256, "revised_at": now}
-            for phone_id, (number, sha256) in made.items()
-        ],
-    )
+    statement = update(PHONES).where(PHONES.c.id == bindparam("phone"))
+    rows = []
+    for phone in phones:
+        number, sha256 = made[phone.id]
+        new = {"revision_id": number, "revision_sha256": sha256, "revised_at": now}
+        rows.append({"phone": phone.id, **new})
+        for name, value in new.items():
+            set_committed_value(phone, name, value)
+    db.session.execute(statement.values({name: bindparam(name) for name in NEWEST}), rows)
 
 
 def roll_back(phone: Phone, older: Revision) -> Revision:

@@ -11,7 +11,7 @@ from tests.conftest import KEY
 from tests.daemons import DIE_WITH_ME
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 60
+PATIENCE = 120
 
 
 def environment(folder, **more):
@@ -48,4 +48,4 @@ def wait_until(condition, folder):
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError((folder / "worker.log").read_text(errors="replace")[-3000:])
-        time.sleep(0.005)
+        time.sleep(0.02)

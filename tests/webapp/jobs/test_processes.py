@@ -50,15 +50,15 @@ def database_of(app):
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(everywhere, tmp_path):
-    run_id = begin(1500)
+    run_id = begin(700)
     with worker(tmp_path, **database_of(everywhere)) as first:
         wait_until(lambda: ended(run_id), tmp_path)
         first.send_signal(signal.SIGKILL)
         first.wait()
-    assert 0 < ended(run_id) < 1500, "it was not killed in the middle"
+    assert 0 < ended(run_id) < 700, "it was not killed in the middle"
     with worker(tmp_path, **database_of(everywhere)):
         wait_until(lambda: is_over(run_id), tmp_path)
-    assert_each_phone_ended_once(run_id, 1500)
+    assert_each_phone_ended_once(run_id, 700)
 
 
 def test_two_workers_share_a_run(everywhere, tmp_path):
@@ -69,7 +69,7 @@ def test_two_workers_share_a_run(everywhere, tmp_path):
 
 
 def test_told_to_stop_it_finishes_its_batch_and_leaves(app, tmp_path):
-    run_id = begin(1500)
+    run_id = begin(700)
     with worker(tmp_path) as process:
         wait_until(lambda: ended(run_id), tmp_path)
         process.send_signal(signal.SIGTERM)
