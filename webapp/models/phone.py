@@ -159,7 +159,7 @@ class Phone(Model):
         return select(cls).where(cls.mac == mac)
 
     @classmethod
-    def containing(cls, words: str) -> list[object]:
+    def containing(cls, words: str) -> list[ColumnElement[bool]]:
         """Conditions for a search: every word must occur in the folded text.
 
         A MAC address is found in any notation, as a whole or from its beginning.

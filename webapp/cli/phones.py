@@ -1,0 +1,149 @@
+"""`belldesk phones`: list and show phones. Exit codes: 0 good, 1 not found, 2 usage."""
+
+import json
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import select
+
+from provisioning.errors import ProvisioningError
+from provisioning.mac import format_mac, normalise_mac
+from provisioning.registry import registry
+from webapp import provision
+from webapp.cli import application
+from webapp.extensions import db
+from webapp.models import Phone, Site
+from webapp.selection import STATES
+
+NOT_FOUND = 1
+
+
+@click.group()
+def group() -> None:
+    """Look at the phones."""
+
+
+@group.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only phones in this state.")
+@click.option("--site", default="", help="Only phones of this site (name or id).")
+@click.option("--model", default="", help="Only phones of this model, such as X1SG.")
+@click.option("--search", default="", help="Words of the MAC, the label, the extension, the model.")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_phones(
+    state: str | None, site: str, model: str, search: str, limit: int, as_json: bool
+) -> None:
+    """List phones by their MAC addresses."""
+    with application():
+        query = select(Phone).where(*Phone.containing(provision.fold(search)))
+        if state:
+            query = query.where(Phone.is_in_state(state))
+        if site:
+            query = query.where(Phone.site_id.in_(site_ids(site)))
+        if model:
+            query = query.where(Phone.model == model_key(model))
+        query = query.options(*Phone.for_list()).order_by(Phone.mac).limit(limit)
+        rows = [summary(phone) for phone in db.session.scalars(query)]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("state", "MAC", "label", "lines", "model", "site", "last fetch", "address")
+    for row in rows:
+        cells = [row[key] for key in ("state", "mac", "label")]
+        cells += [", ".join(row["lines"])]
+        cells += [row[key] or "" for key in ("model", "site", "fetched_at", "address")]
+        table.add_row(*(escape(str(cell)) for cell in cells))
+    Console().print(table)
+
+
+@group.command()
+@click.argument("mac")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(mac: str, as_json: bool) -> None:
+    """Show one phone with its lines and its settings. Passwords are never printed."""
+    with application():
+        phone = found(mac)
+        facts = summary(phone) | details(phone)
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    table = Table(show_header=False)
+    for key, value in facts.items():
+        if key != "settings":
+            text = "\n".join(map(words, value)) if isinstance(value, list) else value
+            table.add_row(key, escape(str(text if text is not None else "")))
+    Console().print(table)
+    settings = Table("setting", "value", "from")
+    for key, entry in facts["settings"].items():
+        settings.add_row(key, escape(str(entry["value"])), entry["origin"])
+    Console().print(settings)
+
+
+def words(value: Any) -> str:
+    return " ".join(str(part) for part in value.values()) if isinstance(value, dict) else str(value)
+
+
+def found(mac: str) -> Phone:
+    try:
+        digits = normalise_mac(mac)
+    except ProvisioningError as error:
+        raise click.UsageError(str(error)) from error
+    phone = db.session.scalar(Phone.with_mac(digits))
+    if phone is None:
+        click.echo(f"There is no phone {format_mac(digits)}.", err=True)
+        sys.exit(NOT_FOUND)
+    return phone
+
+
+def site_ids(text: str) -> list[int]:
+    sites = db.session.scalars(Site.by_name())
+    ids = [site.id for site in sites if text in (site.name, str(site), str(site.id))]
+    if not ids:
+        raise click.UsageError(f"There is no site “{text}”.")
+    return ids
+
+
+def model_key(text: str) -> str:
+    model = registry().find(text)
+    if model is None:
+        raise click.UsageError(f"No phone model “{text}” is known.")
+    return model.key
+
+
+def summary(phone: Phone) -> dict[str, Any]:
+    return {
+        "mac": format_mac(phone.mac),
+        "state": phone.state,
+        "label": phone.label,
+        "lines": [line.user for line in phone.lines],
+        "model": phone.model,
+        "site": str(phone.site),
+        "profile": phone.profile.name if phone.profile else None,
+        "fetched_at": phone.fetched_at.isoformat() if phone.fetched_at else None,
+        "address": phone.fetched_address,
+        "firmware": phone.firmware,
+    }
+
+
+def details(phone: Phone) -> dict[str, Any]:
+    settings = provision.Settings([phone.id]).of(phone)
+    return {
+        "accounts": [
+            {
+                "number": line.number,
+                "user": line.user,
+                "display_name": line.display_name,
+                "server": line.sip_server.host,
+            }
+            for line in phone.lines
+        ],
+        "revised_at": phone.revised_at.isoformat() if phone.revised_at else None,
+        "settings": {
+            key: {"value": effective.value, "origin": effective.origin}
+            for key, effective in settings.items()
+        },
+    }

@@ -1,0 +1,133 @@
+"""`belldesk sites`: list, add, show, change a key. Exit codes: 0 good, 1 not found, 2 usage."""
+
+import ipaddress
+import json
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from webapp import audit, provision
+from webapp.cli import application
+from webapp.extensions import db
+from webapp.models import Company, Site
+from webapp.models.site import PRIVATE_NETWORKS
+from webapp.sites import services
+
+NOT_FOUND = 1
+
+
+@click.group()
+def group() -> None:
+    """Where phones stand, and the address they come to."""
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_sites(as_json: bool) -> None:
+    """List the sites."""
+    with application():
+        counts = services.phone_counts()
+        rows = [
+            {"id": site.id, "company": site.company.name, "name": site.name,
+             "phones": counts.get(site.id, 0), "networks": site.networks.split()}
+            for site in db.session.scalars(Site.by_name())
+        ]  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("id", "company", "site", "phones")
+    for row in rows:
+        table.add_row(*(escape(str(row[key])) for key in ("id", "company", "name", "phones")))
+    Console().print(table)
+
+
+@group.command()
+@click.argument("company")
+@click.argument("name")
+@click.option(
+    "--network", "networks", multiple=True, help="10.1.0.0/16; may be given several times."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the address.")
+def add(company: str, name: str, networks: tuple[str, ...], as_json: bool) -> None:
+    """Add a site, and its company if there is none of that name."""
+    for text in networks:
+        checked(text)
+    with application():
+        known = db.session.scalar(Company.named(company))
+        if known and db.session.scalar(Site.named(known.id, name)):
+            raise click.UsageError(f"{company} already has a site “{name}”.")
+        site = services.add(company, name, " ".join(networks) or PRIVATE_NETWORKS)
+        db.session.commit()
+        told(site, as_json, with_key=True)
+
+
+@group.command("rotate-key")
+@click.argument("site")
+@click.option("--overlap", type=click.Choice(["0", "24", "168"]), default="168", show_default=True,
+              help="Hours the old address still works.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the address.")
+def rotate_key(site: str, overlap: str, as_json: bool) -> None:
+    """Give a site a new key; its phones need to be provisioned afterwards."""
+    with application():
+        chosen = found(site)
+        services.rotate(chosen, int(overlap))
+        db.session.commit()
+        told(chosen, as_json, with_key=True)
+
+
+@group.command()
+@click.argument("site")
+@click.option("--key", "with_key", is_flag=True, help="With its address; this is recorded.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(site: str, with_key: bool, as_json: bool) -> None:
+    """Show one site."""
+    with application():
+        chosen = found(site)
+        if with_key:
+            audit.record("reveal", "Site", chosen.id, str(chosen), {"secret": "key"})
+            db.session.commit()
+        told(chosen, as_json, with_key)
+
+
+def checked(text: str) -> None:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise click.UsageError(f"“{text}” is no network such as 10.1.0.0/16.") from error
+
+
+def found(text: str) -> Site:
+    """By id, by “site” or by “company / site”."""
+    sites = db.session.scalars(Site.by_name())
+    matching = [site for site in sites if text in (str(site.id), site.name, str(site))]
+    if len(matching) > 1:
+        raise click.UsageError(f"“{text}” means several sites: write “company / site”.")
+    if not matching:
+        click.echo(f"There is no site “{text}”.", err=True)
+        sys.exit(NOT_FOUND)
+    return matching[0]
+
+
+def told(site: Site, as_json: bool, with_key: bool) -> None:
+    current, stale, never = services.states(site)
+    facts: dict[str, Any] = {
+        "id": site.id,
+        "company": site.company.name,
+        "name": site.name,
+        "networks": site.networks.split(),
+        "phones": {"current": current, "stale": stale, "never": never},
+        "old_key_until": site.previous_until.isoformat() if site.previous_until else None,
+    }
+    if with_key:
+        facts |= {"key": site.key, "url": provision.site_url(site)}
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    table = Table(show_header=False)
+    for key, value in facts.items():
+        table.add_row(key, escape(str(value)))
+    Console().print(table)
