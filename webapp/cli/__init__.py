@@ -26,6 +26,9 @@ COMMANDS = {
     "worker": "worker",
 }
 
+# Commands of a group that live in a module of their own.
+BELOW = {"phones": {"fetch": "fetch", "import": "imports"}}
+
 
 class Commands(click.Group):
     """Import a command's module only when it is called: `belldesk --help` stays quick."""
@@ -36,9 +39,18 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = import_module(f"webapp.cli.{COMMANDS[name]}")
-        found: click.Command = getattr(module, name, None) or module.group
+        found = load(COMMANDS[name], name)
+        for word, module in BELOW.get(name, {}).items():
+            if isinstance(found, click.Group):
+                found.add_command(load(module, word), word)
         return found
+
+
+def load(module: str, name: str) -> click.Command:
+    """The command of that name in the module, or the one it calls `group`."""
+    loaded = import_module(f"webapp.cli.{module}")
+    found: click.Command = getattr(loaded, name, None) or loaded.group
+    return found
 
 
 @contextmanager

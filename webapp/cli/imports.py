@@ -30,7 +30,7 @@ REFUSED = 1
 @click.option("--dry-run", is_flag=True, help="Only show what would happen.")
 @click.option("--all-or-nothing", is_flag=True, help="Write nothing if any row is refused.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def import_sheet(
+def group(
     file: Path,
     model: str,
     site: str,
