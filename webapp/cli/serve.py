@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
@@ -156,17 +156,33 @@ class Supervisor:
                 process.wait()
 
 
-@click.command()
-def serve() -> None:
-    """Start web, worker and TFTP together; Ctrl-C stops them."""
+def configuration() -> Config:
+    """Read the environment; phones reach us at our own address unless it says otherwise."""
     try:
         config = Config.from_environment()
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
-    if not config.base_url:
-        config = replace(config, base_url=f"http://{own_address()}:{config.port}")
+    if config.base_url:
+        return config
+    return replace(config, base_url=f"http://{own_address()}:{config.port}")
+
+
+def run_together(
+    config: Config,
+    populate: Callable[[Flask], None] = lambda app: None,
+    more: Sequence[Child] = (),
+) -> None:
+    """Start everything and stop it together; `populate` fills the migrated database before."""
     check_ports(config)
-    link = prepare(create_app(config), config.base_url)
+    app = create_app(config)
+    link = prepare(app, config.base_url)
+    populate(app)
     announce(config, link)
     environment = os.environ | {"BELLDESK_BASE_URL": config.base_url}
-    Supervisor(commands(config), environment).run()
+    Supervisor([*commands(config), *more], environment).run()
+
+
+@click.command()
+def serve() -> None:
+    """Start web, worker and TFTP together; Ctrl-C stops them."""
+    run_together(configuration())

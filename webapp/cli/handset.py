@@ -1,0 +1,167 @@
+"""One invented phone of the demonstration: it asks as a real one does, and only this machine.
+
+Source of the words: User-Agents and requests seen from phones of these vendors.
+"""
+
+import http.client
+import socket
+import zlib
+from dataclasses import dataclass, field
+
+from provisioning.registry import Model, registry
+from provisioning.transports import tftp_packets as packets
+
+HOST = "127.0.0.1"  # and never another
+PATIENCE = 5.0
+BLOCK = 1428
+FIRMWARE = {
+    "fanvil": ("2.4.12.2", "2.12.18.4", "2.12.22.2"),
+    "audiocodes": ("2.2.8.61", "2.2.16.694", "3.4.6.604"),
+    "flyingvoice": ("0.8.15", "0.8.21"),
+}
+COMMON_FILES = {
+    "fanvil": ("f0{model}hw1.100.cfg", "fanvil_{lower}_hwv1_0.txt"),
+    "audiocodes": ("{model}.img",),
+    "flyingvoice": ("y000000000000.cfg",),
+}
+
+
+class AskError(Exception):
+    """The door did not answer, or broke off."""
+
+
+@dataclass
+class Handset:
+    """`etag` is of the file it holds; `source` the address it asks from, "" if that cannot be."""
+
+    mac: str
+    model: Model
+    key: str
+    source: str = ""
+    release: int = 0
+    etag: str = ""
+    asked: int = field(default=0, compare=False)
+
+    @property
+    def number(self) -> int:
+        """The same in every run of the program, unlike hash()."""
+        return zlib.crc32(self.mac.encode())
+
+    @property
+    def name(self) -> str:
+        return self.model.name.removeprefix(self.model.vendor.name).replace(" SBC", "").strip()
+
+    @property
+    def firmware(self) -> str:
+        known = FIRMWARE.get(self.model.vendor.key, ("1.0.0",))
+        return known[min(self.number % len(known) + self.release, len(known) - 1)]
+
+    @property
+    def user_agent(self) -> str:
+        vendor = self.model.vendor
+        if vendor.key == "audiocodes" and self.firmware.startswith("3"):
+            return f"AUDC/{self.firmware} AUDC-IPPhone-{self.name}_UC_{self.firmware}/1"
+        if vendor.key == "audiocodes":
+            return f"AUDC-IPPhone/{self.firmware} ({self.name}-Rev0; {self.mac.upper()})"
+        if vendor.key == "flyingvoice":
+            mac = ":".join(self.mac[i : i + 2] for i in range(0, 12, 2))
+            return f"Flyingvoice {self.name} V{self.firmware} {mac}"
+        return f"{vendor.name} {self.name} {self.firmware} {self.mac}"
+
+    @property
+    def over_tftp(self) -> bool:
+        return self.number % 4 == 0
+
+    def own_file(self) -> str:
+        """Each phone keeps to one of the names of its kind, upper or lower case."""
+        names = self.model.files(self.mac)
+        return names[self.number // 4 % len(names)]
+
+    def common_file(self) -> str:
+        """Something it asks for beside its own file, and that nobody serves."""
+        known = COMMON_FILES.get(self.model.vendor.key, ("common.cfg",))
+        bare = self.name.replace(" ", "")
+        return known[self.number % len(known)].format(model=bare, lower=bare.lower())
+
+    def ask(self, file: str, port: int, tftp_port: int) -> bool:
+        """True when it was served, or holds the file already."""
+        self.asked += 1
+        if self.over_tftp:
+            return over_tftp(file, tftp_port, self.source) is not None
+        return self.over_http(file, port)
+
+    def over_http(self, file: str, port: int) -> bool:
+        headers = {"User-Agent": self.user_agent, "Connection": "close"}
+        if self.etag and file == self.own_file():
+            headers["If-None-Match"] = self.etag
+        source = (self.source, 0) if self.source else None
+        connection = http.client.HTTPConnection(HOST, port, PATIENCE, source_address=source)
+        try:
+            connection.request("GET", f"/p/{self.key}/{file}", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise AskError(f"HTTP: {error}") from error
+        finally:
+            connection.close()
+        if answer.status == 200:
+            self.etag = answer.headers.get("ETag", "") if self.number % 2 else ""
+        return answer.status in (200, 304)
+
+
+def over_tftp(file: str, port: int, source: str = "") -> bytes | None:
+    """Read one file (RFC 1350, with block size and size asked for); None when it is refused."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.settimeout(PATIENCE)
+        try:
+            if source:
+                phone.bind((source, 0))
+            phone.sendto(read_request(file), (HOST, port))
+            return received(phone)
+        except OSError as error:
+            raise AskError(f"TFTP: {error}") from error
+
+
+def read_request(file: str) -> bytes:
+    words = (file, "octet", "blksize", str(BLOCK), "tsize", "0")
+    return packets.RRQ.to_bytes(2, "big") + b"".join(word.encode() + b"\0" for word in words)
+
+
+def received(phone: socket.socket) -> bytes | None:
+    body, expected, block = b"", 1, packets.BLOCK_SIZE
+    while True:
+        datagram, peer = phone.recvfrom(BLOCK + 4)
+        code, number = packets.opcode(datagram), int.from_bytes(datagram[2:4], "big")
+        if code == packets.ERROR:
+            return None
+        if code == packets.OACK:
+            block, number = agreed(datagram), 0
+        elif code == packets.DATA and number == expected & 0xFFFF:
+            body += datagram[4:]
+            expected += 1
+        phone.sendto(packets.ACK.to_bytes(2, "big") + number.to_bytes(2, "big"), peer)
+        if code == packets.DATA and len(datagram) - 4 < block and number == expected - 1 & 0xFFFF:
+            return body
+
+
+def agreed(oack: bytes) -> int:
+    words = oack[2:].split(b"\0")
+    options = dict(zip(words[::2], words[1::2], strict=False))
+    return int(options.get(b"blksize", packets.BLOCK_SIZE))
+
+
+def can_come_from(address: str) -> bool:
+    """Linux lets a program be any address of 127.0.0.0/8; others know 127.0.0.1 alone."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def stranger(number: int, key: str, source: str) -> Handset:
+    """A phone that nobody has entered; of every vendor in turn."""
+    models = list(registry().models.values())
+    model = models[number * 11 % len(models)]
+    return Handset(f"{model.vendor.ouis[0]}{0xE00000 + number:06x}", model, key, source)
