@@ -26,7 +26,7 @@ from webapp.models import Phone, Revision, Run, RunStep
 from webapp.provision import Outcome
 
 log = logging.getLogger("belldesk.jobs")
-BATCH = 100
+BATCH = 200
 ATTEMPTS = 3
 HOST = socket.gethostname()[:40].replace("/", "-")
 

@@ -79,10 +79,10 @@ def test_the_same_file_made_twice_at_once_is_stored_once(everywhere):
 
 
 def test_two_workers_never_hold_the_same_step(everywhere):
-    run = started(make_phones(150))
+    run = started(make_phones(250))
     first = {step.id for step in runs.claim(run.id)}
     second = {step.id for step in runs.claim(run.id)}
-    assert (len(first), len(second), first & second) == (100, 50, set())
+    assert (len(first), len(second), first & second) == (200, 50, set())
     assert runs.claim(run.id) == []
 
 
@@ -157,7 +157,7 @@ def test_a_deleted_phone_ends_without_a_failure(everywhere):
 
 
 def test_stop_lets_running_steps_finish_and_no_other_start(everywhere):
-    run = started(make_phones(150))
+    run = started(make_phones(250))
     steps = runs.claim(run.id)
     services.stop(db.session.get(Run, run.id))
     runs.settle(run.id)
@@ -166,8 +166,8 @@ def test_stop_lets_running_steps_finish_and_no_other_start(everywhere):
     runs.work(steps)
     work(everywhere)
     assert db.session.get(Run, run.id).state == "stopped"
-    assert states(run) == {"done": 100, "stopped": 50}
-    assert revisions() == {1: 100}
+    assert states(run) == {"done": 200, "stopped": 50}
+    assert revisions() == {1: 200}
 
 
 def test_a_stopped_run_stays_as_it_is(everywhere):
