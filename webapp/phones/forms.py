@@ -16,7 +16,7 @@ from wtforms import (
     SelectField,
     StringField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
 
 from provisioning.errors import ProvisioningError
 from provisioning.formats import control_refusal
@@ -44,7 +44,7 @@ class LineForm(Form):
     )
     user = StringField(
         _l("Extension (user)"),
-        [InputRequired(_l("Type the extension")), Length(max=100)],
+        [DataRequired(_l("Type the extension")), Length(max=100)],
         filters=[stripped],
     )
     password = PasswordField(_l("Password"), [Length(max=128)])
@@ -55,9 +55,7 @@ class LineForm(Form):
 
 
 class PhoneForm(FlaskForm):
-    mac = StringField(
-        _l("MAC address"), [InputRequired(_l("Type the MAC address")), Length(max=40)]
-    )
+    mac = StringField(_l("MAC address"), [DataRequired(_l("Type the MAC address")), Length(max=40)])
     model = SelectField(_l("Model"))
     site_id = SelectField(_l("Site"), coerce=int)
     profile_id = SelectField(_l("Profile"), coerce=int)

@@ -2,7 +2,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import StringField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from webapp.extensions import db
 from webapp.models import Profile
@@ -15,7 +15,7 @@ def stripped(text: str | None) -> str:
 class ProfileForm(FlaskForm):
     name = StringField(
         _l("Name"),
-        [InputRequired(_l("Give it a name")), Length(max=100)],
+        [DataRequired(_l("Give it a name")), Length(max=100)],
         filters=[stripped],
         description=_l("Such as “Reception” or “Call centre”"),
     )

@@ -2,7 +2,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, SelectField, StringField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.fields import SelectChoice
+from wtforms.validators import DataRequired, Length, NumberRange, Optional, ValidationError
 
 from provisioning.errors import SettingError
 from provisioning.settings import parse
@@ -17,7 +18,7 @@ def stripped(text: str | None) -> str:
     return (text or "").strip()
 
 
-def host(form: FlaskForm, field: StringField) -> None:
+def is_host(form: FlaskForm, field: StringField) -> None:
     try:
         parse("sip.proxy.host", field.data)
     except SettingError as error:
@@ -26,21 +27,26 @@ def host(form: FlaskForm, field: StringField) -> None:
 
 class SipServerForm(FlaskForm):
     name = StringField(
-        _l("Name"), [InputRequired(_l("Give it a name")), Length(max=100)], filters=[stripped]
+        _l("Name"), [DataRequired(_l("Give it a name")), Length(max=100)], filters=[stripped]
     )
     host = StringField(
         _l("Host name or address"),
-        [InputRequired(_l("Where do phones register?")), Length(max=253), host],
+        [DataRequired(_l("Where do phones register?")), Length(max=253), is_host],
         filters=[stripped],
     )
     port = IntegerField(_l("Port"), [Optional(), NumberRange(1, 65535)], description=INHERITED)
     transport = SelectField(
         _l("Transport"),
-        choices=[("", _l("from the settings")), ("udp", "UDP"), ("tcp", "TCP"), ("tls", "TLS")],
+        choices=[
+            SelectChoice("", _l("from the settings")),
+            SelectChoice("udp", "UDP"),
+            SelectChoice("tcp", "TCP"),
+            SelectChoice("tls", "TLS"),
+        ],
     )
     proxy_host = StringField(
         _l("Outbound proxy or SBC"),
-        [Length(max=253), host],
+        [Length(max=253), is_host],
         filters=[stripped],
         description=INHERITED,
     )

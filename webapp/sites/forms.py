@@ -4,7 +4,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.fields import SelectChoice
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from webapp.extensions import db
 from webapp.models import Company, Site
@@ -22,12 +23,12 @@ class SiteForm(FlaskForm):
     company = StringField(_l("Name of the new company"), [Length(max=130)], filters=[stripped])
     name = StringField(
         _l("Name of the site"),
-        [InputRequired(_l("Give it a name")), Length(max=100)],
+        [DataRequired(_l("Give it a name")), Length(max=100)],
         filters=[stripped],
     )
     networks = TextAreaField(
         _l("Networks its phones may ask from"),
-        [InputRequired(_l("Name at least one network")), Length(max=4000)],
+        [DataRequired(_l("Name at least one network")), Length(max=4000)],
         description=_l(
             "One a line, such as 10.1.0.0/16. The private networks are the usual choice."
         ),
@@ -73,9 +74,9 @@ class RotateForm(FlaskForm):
     overlap = RadioField(
         _l("The old address"),
         choices=[
-            ("168", _l("works for 7 more days")),
-            ("24", _l("works for 24 more hours")),
-            ("0", _l("stops at once")),
+            SelectChoice("168", _l("works for 7 more days")),
+            SelectChoice("24", _l("works for 24 more hours")),
+            SelectChoice("0", _l("stops at once")),
         ],
         default="168",
     )
