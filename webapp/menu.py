@@ -24,9 +24,10 @@ class Item:
 
     @property
     def active(self) -> bool:
-        return (request.endpoint or "").split(".")[0:1] == self.endpoint.split(".")[0:1] and (
-            not self.endpoint.startswith(("logs.", "admin.")) or request.endpoint == self.endpoint
-        )
+        """A blueprint is one item, but for logs and admin: there every noun has its own path."""
+        if self.endpoint.startswith(("logs.", "admin.")):
+            return request.path == self.url or request.path.startswith(f"{self.url}/")
+        return request.blueprint == self.endpoint.split(".")[0]
 
 
 @dataclass(frozen=True, slots=True)

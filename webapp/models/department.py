@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import ForeignKey, Select, String, func, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
 
@@ -45,9 +45,17 @@ class Department(Model):
 
     @permissions.setter
     def permissions(self, wanted: set[str] | frozenset[str]) -> None:
+        for grant in self.granted:
+            grant.label = self.name
         kept = [grant for grant in self.granted if grant.permission in wanted]
+        for grant in set(self.granted) - set(kept):
+            if session := object_session(grant):
+                session.delete(grant)  # an orphan would be deleted too, but unseen by the audit
         new = sorted(set(wanted) - {grant.permission for grant in kept})
-        self.granted = kept + [DepartmentPermission(permission=name) for name in new]
+        fresh = [DepartmentPermission(permission=permission) for permission in new]
+        for grant in fresh:
+            grant.label = self.name
+        self.granted = kept + fresh
 
     @classmethod
     def by_name(cls) -> Select[Self]:
@@ -77,5 +85,7 @@ class DepartmentPermission(Model):
     )
     permission: Mapped[str] = mapped_column(String(60), primary_key=True)
 
+    label = ""  # the department's name, for the audit
+
     def __str__(self) -> str:
-        return self.permission
+        return f"{self.label}: {self.permission}" if self.label else self.permission

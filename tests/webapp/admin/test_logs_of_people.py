@@ -161,3 +161,19 @@ def test_a_right_taken_away_works_at_once(app, alice, bob, permission):
     assert alice.post(f"/admin/departments/{technicians.id}", data=form).status_code == 303
     db.session.expire_all()
     assert not db.session.scalar(User.named("bob")).may(permission)
+
+
+def test_the_audit_of_a_right_names_the_department(alice):
+    readers = db.session.scalar(select(Department).where(Department.name == "readers"))
+    form = {"name": "readers", "permission": ["phones.read", "logs.read"]}
+    alice.post(f"/admin/departments/{readers.id}", data=form)
+    query = AuditEntry.newest_first().where(AuditEntry.entity == "DepartmentPermission").limit(2)
+    rows = {row.action: (row.label, row.changes) for row in db.session.scalars(query)}
+    assert rows["create"][0] == "readers"
+    assert rows["create"][1]["permission"] == [None, "logs.read"]
+    assert rows["delete"][0] == "readers: sites.read"
+
+
+def test_the_menu_shows_where_one_is(alice):
+    text = alice.get("/admin/users/new").text
+    assert text.count('aria-current="page"') == 1
