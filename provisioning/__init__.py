@@ -1,1 +1,1 @@
-"""Phones as a domain: what a phone asks for, what it gets. Knows no Flask, no database, no agent."""
+"""Phones as a domain: what a phone asks for, what it gets. No Flask, no database, no agent."""

@@ -2,14 +2,14 @@
 
 import re
 
-from provisioning.errors import MacError, N_
+from provisioning.errors import N_, MacError
 
 SEPARATORS = re.compile(r"[\s:.\-]")
 MAC = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
 
 def normalise_mac(text: str) -> str:
-    """Return the 12 lower-case digits of `text`, whatever its separators; raise MacError otherwise."""
+    """Return the 12 lower-case digits of `text`, whatever its separators, or raise MacError."""
     digits = SEPARATORS.sub("", text).lower()
     if not MAC.fullmatch(digits):
         raise MacError(

@@ -42,7 +42,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """`model` is a registry key, `url` the base address of its site's door ("" when there is none)."""
+    """`model` is a registry key, `url` the base address of its site's door ("" when none)."""
 
     mac: str
     model: str
