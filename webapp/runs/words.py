@@ -6,5 +6,13 @@ from webapp.models import RunStep
 
 
 def reason(step: RunStep) -> str:
-    """Why the step failed: its template is translated first and filled then."""
-    return str(_(step.message, **(step.params or {}))) if step.message else ""
+    """Why the step failed: its template is translated first and filled then.
+
+    A parameter named `reason` is a sentence of ours too (UnsafeValueError).
+    """
+    if not step.message:
+        return ""
+    params = dict(step.params or {})
+    if "reason" in params:
+        params["reason"] = _(params["reason"])
+    return str(_(step.message) % params if params else _(step.message))
