@@ -12,13 +12,12 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure, MissingError
 
-PARTS = tuple(name for name in ("http", "tftp", "render") if find_spec(f"bench.{name}"))
+PARTS = {"http": "bench.http", "tftp": "bench.tftp_figures", "render": "bench.render"}
 LINE = "{:<58} {:>9} {:>10}  {}"
 
 
@@ -29,7 +28,7 @@ def main() -> int:
     for part in arguments.parts or PARTS:
         say(f"{part} …")
         try:
-            figures += import_module(f"bench.{part}").measure()
+            figures += import_module(PARTS[part]).measure()
         except MissingError as reason:
             skipped[part] = str(reason)
     show(figures, skipped)
@@ -49,7 +48,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", help=f"some of: {', '.join(PARTS)}; all if none")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - set(PARTS):
+    if unknown := set(arguments.parts) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     return arguments
 
