@@ -5,6 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from sqlalchemy import select
 from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
 
@@ -12,7 +13,7 @@ from provisioning.formats import control_refusal
 from provisioning.registry import Model, registry
 from provisioning.render import carriable
 from webapp.extensions import db
-from webapp.models import SipServer, Site, Stray
+from webapp.models import Line, Phone, SipServer, Site, Stray
 
 CARRIED = ("user", "password", "display_name")
 
@@ -37,7 +38,11 @@ class AdoptForm(FlaskForm):
 
     def __init__(self, stray: Stray, **named: Any) -> None:
         super().__init__(
-            data={"model": stray.model, "site_id": stray.site_id or 0} | named.pop("data", {}),
+            data={
+                "model": stray.model,
+                "site_id": stray.site_id or 0,
+                "sip_server_id": usual_server(stray.site_id),
+            },
             **named,
         )
         self.mac = stray.mac
@@ -86,6 +91,13 @@ class AdoptForm(FlaskForm):
         for name, words in wrong.items():
             self[name].errors = [*self[name].errors, _(words)]
         return not wrong
+
+
+def usual_server(site_id: int | None) -> int | None:
+    """The SIP server of the newest line at this site."""
+    query = select(Line.sip_server_id).join(Phone, Phone.id == Line.phone_id)
+    newest = query.where(Phone.site_id == site_id).order_by(Line.id.desc()).limit(1)
+    return db.session.scalar(newest)
 
 
 def model_choices(vendor: str) -> list[tuple[str, str]]:

@@ -33,6 +33,7 @@ def index() -> ResponseReturnValue:
         total=db.session.scalar(query.with_only_columns(func.count(Phone.id))),
         revisions=services.revisions_of(found.rows),
         names_of=services.names_of,
+        model_name=services.model_name,
         config=config(),
     )
 
@@ -49,6 +50,7 @@ def export() -> ResponseReturnValue:
         q=q,
         found=found,
         phones=services.phones_of([file.name for file in found.rows], current_user),
+        model_name=services.model_name,
         config=config(),
     )
 

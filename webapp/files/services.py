@@ -61,6 +61,11 @@ def names_of(phone: Phone) -> tuple[str, ...]:
     return model.files(phone.mac) if model else ()
 
 
+def model_name(phone: Phone) -> str:
+    model = registry().models.get(phone.model)
+    return model.name if model else phone.model
+
+
 def find(user: User, name: str) -> File | None:
     """The file a phone gets under this name, for a person who may see the phone."""
     query = Phone.visible_to(user).where(Phone.mac == identify(name, "").mac)

@@ -3,7 +3,7 @@ from sqlalchemy import select
 
 from webapp.audit import acting_as
 from webapp.extensions import db
-from webapp.models import AuditEntry, Phone, SipServer, Site, Stray
+from webapp.models import AuditEntry, Line, Phone, SipServer, Site, Stray
 
 MAC = "0c383e0000aa"
 AGENT = "Fanvil X1SG 2.12.18.4 0c383e0000aa"
@@ -225,3 +225,15 @@ def test_it_works_on_every_database(everywhere):
         services.adopt(again, again.model, again.site)
     db.session.rollback()
     assert strays() == [MAC]
+
+
+def test_the_site_s_usual_sip_server_is_offered_first(bob, site):
+    second = SipServer(name="second", host="10.0.0.6")
+    db.session.add(second)
+    db.session.commit()
+    add_phone(site)
+    [phone] = phones()
+    phone.lines.append(Line(number=1, user="1", password="p", sip_server=second))
+    db.session.commit()
+    page = bob.get(f"/adopt/{make_stray('0c383e0000bb').id}").text
+    assert f'<option selected value="{second.id}">second' in page
