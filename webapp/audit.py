@@ -12,10 +12,10 @@ from typing import Any
 
 from flask import has_request_context, request
 from flask_login import current_user
-from sqlalchemy import event, insert, inspect
-from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy import Connection, event, insert, inspect
+from sqlalchemy.orm import Session, UOWTransaction, object_session
 
-from webapp.extensions import db
+from webapp.extensions import Model, db
 from webapp.models import AuditEntry
 
 HIDDEN = "•••"
@@ -60,13 +60,18 @@ def record(
     changes: dict[str, Any] | None = None,
 ) -> None:
     """Add one row for a deed that changes no single object: a reveal, an import."""
-    db.session.execute(insert(AuditEntry), [row(action, entity, entity_id, label, changes or {})])
+    entry = row(action, entity, entity_id, label, changes or {}, actor())
+    db.session.execute(insert(AuditEntry), [entry])
 
 
 def row(
-    action: str, entity: str, entity_id: int | None, label: str, changes: dict[str, Any]
+    action: str,
+    entity: str,
+    entity_id: int | None,
+    label: str,
+    changes: dict[str, Any],
+    who: Actor,
 ) -> dict[str, Any]:
-    who = actor()
     return {
         "actor_id": who.id,
         "actor": who.name[:80],
@@ -109,38 +114,38 @@ def changes_of(instance: Any, action: str) -> dict[str, list[Any]]:
 
 
 @event.listens_for(Session, "before_flush")
-def note_the_writes(session: Session, context: UOWTransaction, instances: object) -> None:
-    """Collect before the flush, while old values are still known; write after it, when ids are."""
-    pending = session.info.setdefault("audit", [])
-    for action, objects in (
-        ("create", session.new),
-        ("update", session.dirty),
-        ("delete", session.deleted),
-    ):
-        for instance in objects:
-            if not getattr(instance, "__audited__", False):
-                continue
-            changes = changes_of(instance, action)
-            if changes or action != "update":
-                label = str(instance) if action == "delete" else ""
-                pending.append((action, instance, label, changes))
+def remember_the_actor(session: Session, context: UOWTransaction, instances: object) -> None:
+    """Ask now who acts: in the middle of a flush nobody can be loaded any more."""
+    session.info["actor"] = actor()
 
 
-@event.listens_for(Session, "after_flush")
-def write_the_rows(session: Session, context: UOWTransaction) -> None:
-    pending = session.info.pop("audit", [])
-    rows = [
-        row(
-            action,
-            type(instance).__name__,
-            getattr(instance, "id", None),
-            label or name_of(instance),
-            changes,
-        )
-        for action, instance, label, changes in pending
-    ]
-    if rows:
-        session.execute(insert(AuditEntry), rows)
+# The mapper's own events see everything: keys that a relationship set, rows that a parent's
+# delete-orphan took with it.
+@event.listens_for(Model, "after_insert", propagate=True)
+def note_the_creation(mapper: Any, connection: Connection, instance: Any) -> None:
+    note("create", connection, instance)
+
+
+@event.listens_for(Model, "after_update", propagate=True)
+def note_the_update(mapper: Any, connection: Connection, instance: Any) -> None:
+    note("update", connection, instance)
+
+
+@event.listens_for(Model, "before_delete", propagate=True)
+def note_the_deletion(mapper: Any, connection: Connection, instance: Any) -> None:
+    note("delete", connection, instance)
+
+
+def note(action: str, connection: Connection, instance: Any) -> None:
+    if not getattr(instance, "__audited__", False):
+        return
+    changes = changes_of(instance, action)
+    if changes or action != "update":
+        session = object_session(instance)
+        who = session.info["actor"] if session else Actor("system")
+        entity, number = type(instance).__name__, getattr(instance, "id", None)
+        entry = row(action, entity, number, name_of(instance), changes, who)
+        connection.execute(insert(AuditEntry), [entry])
 
 
 def name_of(instance: Any) -> str:
