@@ -103,26 +103,31 @@ def page(site: Site, shown: bool) -> Response:
     )
 
 
-@bp.route("/<int:site_id>/rotate", methods=["GET", "POST"])
+@bp.get("/<int:site_id>/rotate")
+@needs("sites.write")
+def rotate(site_id: int) -> ResponseReturnValue:
+    return rotate_page(found(site_id), RotateForm())
+
+
+@bp.post("/<int:site_id>/rotate")
 @needs("sites.write")
 @confirmed
-def rotate(site_id: int) -> ResponseReturnValue:
+def rotate_key(site_id: int) -> ResponseReturnValue:
     site = found(site_id)
     form = RotateForm()
     if not form.validate_on_submit():
-        status = 422 if request.method == "POST" else 200
-        return htmx.render(
-            "sites/rotate.html",
-            "sites/_rotate.html",
-            status,
-            site=site,
-            form=form,
-            phones=sum(services.states(site)),
-        )
+        return rotate_page(site, form, 422)
     services.rotate(site, OVERLAPS[form.overlap.data])
     db.session.commit()
     flash(_("%(name)s has a new key. Provision its phones now.", name=str(site)), "ok")
     return htmx.go(url_for("sites.show", site_id=site.id))
+
+
+def rotate_page(site: Site, form: RotateForm, status: int = 200) -> Response:
+    phones = sum(services.states(site))
+    return htmx.render(
+        "sites/rotate.html", "sites/_rotate.html", status, site=site, form=form, phones=phones
+    )
 
 
 @bp.post("/<int:site_id>/delete")
