@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, LargeBinary, create_engine, make_url, select, type_coerce
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from provisioning.answer import Stored
@@ -68,7 +69,7 @@ class StoredPhones:
         self._sql = str(compiled)
         self._name = next(iter(compiled.params))
         self._positional = compiled.positional
-        self._errors = self._engine.dialect.loaded_dbapi.Error
+        self._errors = (self._engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._time = (
             UtcDateTime()
             .dialect_impl(self._engine.dialect)
