@@ -307,3 +307,22 @@ def test_who_may_not_reveal_may_not_fetch_secrets_either(carol):
     phone = provisioned_phone(password="Unmistakable1")
     assert carol.post(f"/phones/{phone.id}/trace/shown").status_code == 403
     assert "Unmistakable1" not in carol.post(f"/phones/{phone.id}/trace").text
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["phones.delete", "phones.delete_many", "phones.file_shown", "phones.line_password",
+     "phones.secret", "phones.trace_shown", "sites.reveal", "sites.rotate_key"],
+)  # fmt: skip
+def test_critical_deeds_ask_for_the_password_again(bob, endpoint):
+    phone = make_phone()
+    with bob.session_transaction() as session:
+        session.pop("confirmed_at")
+    ids = {"phone_id": phone.id, "line_id": phone.lines[0].id, "site_id": phone.site_id}
+    rule = next(r for r in bob.application.url_map.iter_rules() if r.endpoint == endpoint)
+    values = {name: ids.get(name, "menu_pin") for name in rule.arguments}
+    with bob.application.test_request_context():
+        url = bob.application.url_for(endpoint, **values)
+    answer = bob.post(url, data={"id": phone.id, "overlap": "0"})
+    assert answer.status_code == 403 and "Your password, please" in answer.text
+    assert db.session.scalar(select(func.count(Phone.id))) == 1
