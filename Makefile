@@ -42,7 +42,7 @@ bench: setup  ## Measure against the peers that are installed here
 	$(BIN)/python -m bench $(ARGS)
 
 translations: setup  ## Bring the catalogues up to date with the words in the code
-	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k lazy_gettext -k _l -o messages.pot .
+	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k lazy_gettext -k _l --no-location --sort-output -o messages.pot .
 	$(BIN)/pybabel -q update -i messages.pot -d webapp/translations --no-fuzzy-matching
 	$(MAKE) setup
 
