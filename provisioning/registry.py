@@ -35,6 +35,15 @@ class Family:
     settings: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Dhcp:
+    """How its phones are pointed here: `{url}` stands for the address of the phone's site."""
+
+    options: tuple[int, ...]
+    value: str
+    typed: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vendor:
     """What vendor.toml says. `files` are served, `known_files` (globs) only asked for.
@@ -56,6 +65,7 @@ class Vendor:
     families: dict[str, Family]
     resync: tuple[dict[str, Any], ...]
     ports: dict[str, int]
+    dhcp: Dhcp | None
     folder: Path
     version: str
     quirks: Quirks
@@ -169,11 +179,16 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
         families=families,
         resync=tuple(toml.get("resync", ())),
         ports=toml.get("ports", {}),
+        dhcp=_dhcp(toml.get("dhcp")),
         folder=path.parent,
         version=_version(path.parent),
         quirks=_quirks(path.parent / "quirks.py"),
     )
     return vendor, [_model(key, vendor, toml["models"]) for key in toml["models"]]
+
+
+def _dhcp(entry: dict[str, Any] | None) -> Dhcp | None:
+    return Dhcp(tuple(entry["options"]), entry["value"], entry["typed"]) if entry else None
 
 
 def _family(key: str, folder: Path, entry: dict[str, Any]) -> Family:

@@ -5,18 +5,19 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from provisioning.registry import Vendor, registry
+from provisioning.registry import registry
 from webapp.extensions import db, utcnow
 from webapp.models import Company, Phone, Site
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What to type into phones of one vendor; `file` is the name they put behind it."""
+    """How phones of one vendor are pointed here."""
 
-    vendor: Vendor
-    url: str
-    file: str
+    vendor: str
+    options: str
+    value: str
+    typed: str
 
 
 def add(company_name: str, name: str, networks: str) -> Site:
@@ -34,12 +35,17 @@ def rotate(site: Site, overlap_hours: int) -> None:
 
 
 def addresses(url: str) -> list[Address]:
-    """The address for each vendor; file names in lower case where a vendor takes both."""
-    found = []
-    for vendor in registry().vendors.values():
-        names = sorted(vendor.files, key=lambda name: ("{MAC}" in name, "." not in name))
-        found.append(Address(vendor, url, names[0].format(mac="$mac", MAC="$MAC")))
-    return found
+    """What to put into DHCP and what to type, for each vendor that says how it is pointed here."""
+    return [
+        Address(
+            vendor.name,
+            ", ".join(str(option) for option in vendor.dhcp.options),
+            vendor.dhcp.value.replace("{url}", url),
+            vendor.dhcp.typed.replace("{url}", url),
+        )
+        for vendor in registry().vendors.values()
+        if vendor.dhcp
+    ]
 
 
 def states(site: Site) -> tuple[int, int, int]:
