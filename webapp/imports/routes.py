@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from provisioning import sheet as sheets
 from provisioning.errors import ProvisioningError
+from provisioning.registry import registry
 from webapp import audit, htmx
 from webapp.access import needs
 from webapp.extensions import db
@@ -110,6 +111,7 @@ def preview(draft: SheetImport, form: PreviewForm, status: int = 200) -> Respons
         start=start,
         found=len(rows),
         step=ROWS,
+        model_names={model.key: model.name for model in registry().models.values()},
     )
 
 
