@@ -18,6 +18,16 @@ class ImportStateError(SheetError):
     """What was asked does not fit the state the import is in."""
 
 
+IN_STATE = {
+    "draft": N_("Nothing of this upload is written yet."),
+    "committing": N_("This upload is being written just now."),
+    "committed": N_("This upload is written already."),
+    "undone": N_("This upload was undone."),
+    "cancelled": N_("This upload was cancelled."),
+    "failed": N_("This upload failed. Upload the list again."),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What rows get that do not name their own; "" and None leave it to the sheet."""
@@ -90,9 +100,7 @@ def confirm(draft: SheetImport) -> None:
 
 def require(draft: SheetImport, *states: str) -> None:
     if draft.state not in states:
-        raise ImportStateError(
-            N_("This upload is “%(state)s”; that is not possible any more."), state=draft.state
-        )
+        raise ImportStateError(IN_STATE[draft.state])
 
 
 def with_all_reasons(plan: Plan) -> sheets.Sheet:

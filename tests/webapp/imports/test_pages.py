@@ -50,7 +50,7 @@ def test_the_second_click_is_refused_with_words(bob):
     bob.post("/imports/1/commit")
     again = bob.post("/imports/1/commit")
     assert again.status_code == 422
-    assert "committing" in again.text
+    assert "being written just now" in again.text
 
 
 @pytest.mark.parametrize(
