@@ -11,6 +11,7 @@ from provisioning.errors import N_, ProvisioningError
 from provisioning.mac import format_mac
 from provisioning.registry import registry
 from webapp import audit, provision
+from webapp.chunks import chunks
 from webapp.extensions import db
 from webapp.models import Line, Phone, Site, Stray
 from webapp.selection import number
@@ -126,5 +127,5 @@ def dismiss(strays: Select[Stray]) -> int:
 
 def forget(strays: Select[Stray]) -> None:
     ids = list(db.session.scalars(strays.with_only_columns(Stray.id)))
-    for first in range(0, len(ids), 500):
-        db.session.execute(delete(Stray).where(Stray.id.in_(ids[first : first + 500])))
+    for part in chunks(ids):
+        db.session.execute(delete(Stray).where(Stray.id.in_(part)))

@@ -10,13 +10,13 @@ from sqlalchemy import insert, select
 
 from provisioning.sheet import Row, SheetLine
 from webapp import audit, provision
+from webapp.chunks import chunks
 from webapp.config import Config
 from webapp.extensions import db, utcnow
 from webapp.imports.plan import Plan, Planned, servers_by_name
 from webapp.imports.services import preview, require
 from webapp.models import ImportChange, Line, Phone, SheetImport, SipServer
 
-CHUNK = 500
 OWN = ("model", "label", "site_id", "profile_id")
 OF_LINE = (
     "number",
@@ -70,16 +70,16 @@ def add(
     draft: SheetImport, rows: list[Planned], servers: dict[str, SipServer]
 ) -> list[dict[str, Any]]:
     values = [phone_values(planned, draft.id) for planned in rows]
-    for start in range(0, len(values), CHUNK):
-        db.session.execute(insert(Phone), values[start : start + CHUNK])
+    for part in chunks(values):
+        db.session.execute(insert(Phone), part)
     ids = ids_of([planned.row.mac for planned in rows])
     lines = [
         line_values(ids[planned.row.mac], line, servers)
         for planned in rows
         for line in planned.row.lines
     ]
-    for start in range(0, len(lines), CHUNK):
-        db.session.execute(insert(Line), lines[start : start + CHUNK])
+    for part in chunks(lines):
+        db.session.execute(insert(Line), part)
     own: dict[int, list[dict[str, Any]]] = {}
     for line in lines:
         own.setdefault(line["phone_id"], []).append(line)
@@ -134,9 +134,9 @@ def line_values(phone_id: int, line: SheetLine, servers: dict[str, SipServer]) -
 
 def ids_of(macs: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for start in range(0, len(macs), CHUNK):
-        query = select(Phone.mac, Phone.id).where(Phone.mac.in_(macs[start : start + CHUNK]))
-        found |= {row[0]: row[1] for row in db.session.execute(query)}
+    for part in chunks(macs):
+        query = select(Phone.mac, Phone.id).where(Phone.mac.in_(part))
+        found |= db.session.execute(query).tuples()
     return found
 
 

@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from provisioning.errors import N_
 from provisioning.sheet import Reason, Row, Sheet, SheetLine
+from webapp.chunks import chunks
 from webapp.extensions import db
 from webapp.models import Phone, Profile, SipServer, Site
 
 STATUSES = ("added", "changed", "unchanged", "refused")
-CHUNK = 500
 
 
 @dataclass(slots=True)
@@ -72,10 +72,8 @@ def look_up(sheet: Sheet) -> Known:
 
 
 def phones_with(macs: list[str]) -> Iterable[Phone]:
-    for start in range(0, len(macs), CHUNK):
-        yield from db.session.scalars(
-            select(Phone).where(Phone.mac.in_(macs[start : start + CHUNK]))
-        )
+    for part in chunks(macs):
+        yield from db.session.scalars(select(Phone).where(Phone.mac.in_(part)))
 
 
 def sites_by_name() -> dict[str, Site | None]:

@@ -7,12 +7,11 @@ from sqlalchemy import delete, select
 
 from provisioning.errors import N_
 from webapp import audit, provision
+from webapp.chunks import chunks
 from webapp.extensions import db, utcnow
 from webapp.imports.commit import OF_LINE, OWN, fingerprint, snapshot
 from webapp.imports.services import ImportStateError, require
 from webapp.models import ImportChange, Line, Phone, SettingValue, SheetImport
-
-CHUNK = 500
 
 
 def undo(done: SheetImport, *, force: bool = False) -> dict[str, int]:
@@ -57,8 +56,7 @@ def refuse_if_built_upon(done: SheetImport) -> None:
 
 
 def phones_of(changes: Sequence[ImportChange]) -> Iterator[tuple[ImportChange, Phone]]:
-    for start in range(0, len(changes), CHUNK):
-        part = changes[start : start + CHUNK]
+    for part in chunks(changes):
         query = select(Phone).where(Phone.id.in_([change.phone_id for change in part]))
         phones = {phone.id: phone for phone in db.session.scalars(query)}
         for change in part:
@@ -83,8 +81,7 @@ def refuse_if_touched(changes: Sequence[ImportChange]) -> None:
 def delete_added(ids: Sequence[int]) -> int:
     """The database deletes lines, revisions and steps with their phone."""
     deleted = 0
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
+    for part in chunks(ids):
         targets = [str(number) for number in part]
         own = (SettingValue.scope == "phone") & SettingValue.target.in_(targets)
         db.session.execute(delete(SettingValue).where(own))

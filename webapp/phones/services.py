@@ -1,7 +1,6 @@
 """What is done to phones: written by hand, moved, deleted, compared."""
 
 import difflib
-from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -11,10 +10,9 @@ from provisioning.mask import mask, secrets_of
 from provisioning.registry import registry
 from provisioning.render import render
 from webapp import audit, provision, setting_values
+from webapp.chunks import chunks
 from webapp.extensions import db
 from webapp.models import Line, Phone, Profile, Revision, Site
-
-CHUNK = 500
 
 
 def write(phone: Phone, form: Any) -> None:
@@ -73,12 +71,6 @@ def remove(phones: Select[Any]) -> int:
 
 def ids_of(phones: Select[Any]) -> list[int]:
     return list(db.session.scalars(phones.with_only_columns(Phone.id)))
-
-
-def chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(ids)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
 
 
 def masked(revision: Revision) -> str:

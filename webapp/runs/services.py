@@ -8,12 +8,12 @@ from sqlalchemy import Select, func, insert, literal, or_, select, update
 
 from provisioning.errors import N_, ProvisioningError
 from webapp import audit
+from webapp.chunks import chunks
 from webapp.extensions import db, utcnow
 from webapp.jobs.queue import enqueue
 from webapp.jobs.rows import changed
 from webapp.models import ImportChange, Phone, Revision, Run, RunStep, User
 
-CHUNK = 5_000
 LAST_LINES = 8
 FAILURES = 20
 
@@ -87,9 +87,8 @@ def queries(phones: Iterable[int] | Select[Phone]) -> Iterable[Select[Phone]]:
     if isinstance(phones, Select):
         yield phones
         return
-    ids = sorted(set(phones))
-    for first in range(0, len(ids), CHUNK):
-        yield select(Phone).where(Phone.id.in_(ids[first : first + CHUNK]))
+    for part in chunks(sorted(set(phones))):
+        yield select(Phone).where(Phone.id.in_(part))
 
 
 def of_import(user: User | None, import_id: int) -> Select[Phone]:
