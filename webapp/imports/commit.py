@@ -136,7 +136,7 @@ def ids_of(macs: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in chunks(macs):
         query = select(Phone.mac, Phone.id).where(Phone.mac.in_(part))
-        found |= db.session.execute(query).tuples()
+        found |= db.session.execute(query).all()
     return found
 
 
