@@ -152,4 +152,4 @@ def name_of(instance: Any) -> str:
     """The object's name without asking the database in the middle of a flush."""
     state = inspect(instance)
     loaded = [state.dict.get(name) for name in ("label", "name", "mac", "user", "key")]
-    return next((str(value) for value in loaded if value), "")
+    return next((value for value in loaded if isinstance(value, str) and value), "")

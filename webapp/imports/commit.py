@@ -39,7 +39,7 @@ def commit(draft: SheetImport) -> Plan:
     if added or changed:
         db.session.execute(insert(ImportChange), added + changed)
     draft.state, draft.committed_at, draft.counts = "committed", utcnow(), plan.counts
-    audit.record("import", "SheetImport", draft.id, draft.filename, {"counts": plan.counts})
+    audit.record("import", "SheetImport", draft.id, draft.filename, plan.counts)
     return plan
 
 

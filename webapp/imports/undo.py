@@ -30,7 +30,7 @@ def undo(done: SheetImport, *, force: bool = False) -> dict[str, int]:
         "deleted": delete_added([c.phone_id for c in changes if c.action == "added"]),
     }
     done.state, done.undone_at = "undone", utcnow()
-    audit.record("undo", "SheetImport", done.id, done.filename, {"counts": counts})
+    audit.record("undo", "SheetImport", done.id, done.filename, counts)
     return counts
 
 
