@@ -14,6 +14,7 @@ from provisioning.errors import N_, ProvisioningError
 from provisioning.registry import Model, registry
 
 MODE = 0o640
+FOLDER_MODE = 0o750
 DRAFT = re.compile(r"\.belldesk-[0-9a-f]{16}\.part")
 
 
@@ -30,11 +31,22 @@ class ExportedFile:
 
 
 def export(folder: Path, model: Model, mac: str, body: bytes) -> list[Path]:
-    """Write the body under every name its phone asks for; an ExportError names the folder."""
+    """Write the body under every name its phone asks for; an ExportError names the folder.
+
+    The folder is made if it is missing.
+    """
     paths = [inside(folder, name) for name in dict.fromkeys(model.files(mac))]
+    make(folder)
     for path in paths:
         write(path, body)
     return paths
+
+
+def make(folder: Path) -> None:
+    try:
+        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -57,11 +69,15 @@ def write(path: Path, body: bytes) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise ExportError(
-            N_("The export folder %(folder)s cannot be written: %(reason)s"),
-            folder=str(path.parent),
-            reason=error.strerror or type(error).__name__,
-        ) from error
+        raise unwritable(path.parent, error) from error
+
+
+def unwritable(folder: Path, error: OSError) -> ExportError:
+    return ExportError(
+        N_("The export folder %(folder)s cannot be written: %(reason)s"),
+        folder=str(folder),
+        reason=error.strerror or type(error).__name__,
+    )
 
 
 def exported_files(folder: Path) -> list[ExportedFile]:

@@ -36,6 +36,13 @@ def test_no_other_name_is_ever_written(tmp_path, name):
         inside(tmp_path, name)
 
 
+def test_a_missing_folder_is_made_for_its_owner_and_group(tmp_path):
+    folder = tmp_path / "new" / "tftp"
+    export(folder, registry().model("fanvil-x1sg"), MAC, b"body")
+    assert f"{MAC}.cfg" in {file.name for file in folder.iterdir()}
+    assert stat.S_IMODE(folder.stat().st_mode) & 0o007 == 0
+
+
 def test_a_link_that_lies_there_is_replaced_and_not_followed(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("kept")
@@ -78,13 +85,13 @@ def finish(app):
 
 
 def test_a_run_writes_the_files(exporting, tmp_path):
-    (tmp_path / "export").mkdir()
     assert finish(exporting).state == "done"
     [first, _] = exported_files(tmp_path / "export")
     assert b"<sysConf>" in first.path.read_bytes() or first.size
 
 
 def test_a_folder_that_cannot_be_written_fails_the_step_with_its_name(exporting, tmp_path):
+    (tmp_path / "export").write_text("a file, not a folder")
     step = finish(exporting)
     assert step.state == "failed"
     assert str(tmp_path / "export") in step.message % step.params
