@@ -1,13 +1,26 @@
 """Language and time zone of the person who looks."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 from zoneinfo import available_timezones
 
 from flask import Flask, has_request_context, request, session
 from flask_babel import format_datetime, get_locale
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from webapp.extensions import babel
+
+
+class Told(Protocol):
+    """An error, a sheet's reason or a run's step: a template and what fills it."""
+
+    @property
+    def message(self) -> str: ...
+    @property
+    def params(self) -> Mapping[str, object] | None: ...
+
 
 LANGUAGES = {"en": "English", "fr": "Français", "pt_BR": "Português"}
 
@@ -16,6 +29,7 @@ def init_app(app: Flask) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     babel.init_app(app, locale_selector=language, timezone_selector=time_zone)
     app.jinja_env.filters["when"] = when
+    app.jinja_env.filters["said"] = said
 
 
 def language() -> str:
@@ -36,6 +50,20 @@ def time_zone() -> str:
 
 def when(moment: datetime | None) -> str:
     return format_datetime(moment, "short") if moment else ""
+
+
+def said(told: Told) -> str:
+    """Its words in the language of who looks: the template is translated first and filled then.
+
+    A parameter named `reason` is a sentence of ours too (UnsafeValueError).
+    """
+    if not told.message:
+        return ""
+    params = {
+        name: _(value) if name == "reason" and isinstance(value, str) and value else value
+        for name, value in (told.params or {}).items()
+    }
+    return str(_(told.message, **params))
 
 
 def html_language() -> str:

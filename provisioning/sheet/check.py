@@ -1,7 +1,7 @@
 """From a table to rows, each good or with all its reasons."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from provisioning.errors import N_
 from provisioning.registry import Model, Registry
@@ -15,11 +15,23 @@ PLACES = ("extension", "password", "auth_user", "display_name", "label", "server
 
 
 def check(
-    table: Table, registry: Registry, *, default_model: str = "", default_server: str = ""
+    table: Table,
+    registry: Registry,
+    *,
+    default_model: str = "",
+    default_server: str = "",
+    known_servers: Container[str] = (),
+    server_needed: bool = True,
 ) -> Sheet:
-    """Judge every row; the defaults stand in for what it is silent about."""
-    columns = columns_of(table.header, server_needed=not default_server)
-    checker = Checker(columns, len(table.header), registry, default_model, default_server)
+    """Judge every row; the defaults stand in for what it is silent about.
+
+    `known_servers` are names (casefolded) that rows may use for a server, blanks and all. Without
+    `server_needed` a sheet that has no column for it is no error as such: its rows are.
+    """
+    columns = columns_of(table.header, server_needed=server_needed and not default_server)
+    checker = Checker(
+        columns, len(table.header), registry, default_model, default_server, known_servers
+    )
     rows = tuple(checker.row(number, cells) for number, cells in table.rows)
     return Sheet(rows, columns.unknown, table.encoding, table.delimiter, table.header)
 
@@ -28,10 +40,17 @@ class Checker:
     """Holds what rows share: the columns, the defaults, and what earlier rows said."""
 
     def __init__(
-        self, columns: Columns, width: int, registry: Registry, model: str, server: str
+        self,
+        columns: Columns,
+        width: int,
+        registry: Registry,
+        model: str,
+        server: str,
+        known_servers: Container[str],
     ) -> None:
         self.columns, self.width, self.registry = columns, width, registry
         self.default_model, self.default_server = model, server
+        self.known_servers = known_servers
         self.places = columns.places()
         self.macs: dict[str, int] = {}
         self.accounts: dict[tuple[str, str], int] = {}
@@ -79,7 +98,7 @@ class Checker:
         """Tell whether the line ends before a column that every phone needs."""
         first = self.columns.lines[0][1]
         needed = [self.columns.phone["mac"], first["extension"], first["password"]]
-        if not self.default_server:
+        if not self.default_server and "server" in first:
             needed.append(first["server"])
         return len(cells) <= max(needed)
 
@@ -131,7 +150,7 @@ class Checker:
             auth,
             name,
             label,
-            server_of(server, default, "server" + suffix, remarks),
+            self.server(server, default, "server" + suffix, remarks),
         )
         if model:
             given = (line.user, line.password, auth, name, label, line.server)
@@ -145,6 +164,11 @@ class Checker:
                         reason=reason,
                     )
         return line
+
+    def server(self, text: str, default: str, field: str, remarks: Remarks) -> str:
+        if text.casefold() in self.known_servers:
+            return text
+        return server_of(text, default, field, remarks)
 
     def not_carried(self, model: Model, value: str) -> str | None:
         """Judge plain values at a glance: they are nearly all there are."""

@@ -12,9 +12,9 @@ SHEETS = Path(__file__).parent / "sheets"
 MAC = "0c383e000001"
 
 
-def checked(text, model="fanvil-x1sg", server=""):
+def checked(text, model="fanvil-x1sg", server="", **more):
     table = read(text.encode(), "list.csv")
-    return check(table, registry(), default_model=model, default_server=server)
+    return check(table, registry(), default_model=model, default_server=server, **more)
 
 
 def row_of(line, header="mac,ramal,senha,servidor", **defaults):
@@ -50,6 +50,17 @@ def test_a_missing_column_names_what_is_expected():
 def test_the_server_column_may_be_missing_when_a_server_is_chosen():
     row = row_of(f"{MAC},1,s", "mac,ramal,senha", server="pbx.example.net")
     assert (row.ok, row.lines[0].server) == (True, "pbx.example.net")
+
+
+def test_rows_say_it_where_the_missing_server_column_is_no_error():
+    row = row_of(f"{MAC},1,s", "mac,ramal,senha", server_needed=False)
+    assert words(row) == "The SIP server is missing"
+
+
+def test_a_known_server_is_named_with_blanks_in_any_case():
+    row = row_of(f"{MAC},1,s,MY pbx", known_servers={"my pbx"})
+    assert (row.ok, row.lines[0].server) == (True, "MY pbx")
+    assert "neither a host name" in words(row_of(f"{MAC},1,s,Your PBX", known_servers={"my pbx"}))
 
 
 def test_a_column_that_stands_twice_is_refused():

@@ -87,10 +87,18 @@ def sites_by_name() -> dict[str, Site | None]:
 
 
 def servers_by_name() -> dict[str, SipServer]:
-    """Servers by host, and by the name people gave them, which wins."""
+    """Servers by host, by host:port, and by the name people gave them, which wins.
+
+    A server that a sheet brought as host:port is not what a bare host means.
+    """
     servers = list(db.session.scalars(SipServer.by_name()))
-    hosts = {s.host.casefold(): s for s in reversed(servers)}
-    return hosts | {s.name.casefold(): s for s in servers}
+    ported = {f"{s.host}:{s.port}".casefold(): s for s in reversed(servers) if s.port}
+    hosts = {
+        s.host.casefold(): s
+        for s in reversed(servers)
+        if s.name.casefold() != f"{s.host}:{s.port}".casefold()
+    }
+    return hosts | ported | {s.name.casefold(): s for s in servers}
 
 
 def plan_row(row: Row, site: Site | None, server: SipServer | None, known: Known) -> Planned:
@@ -153,12 +161,11 @@ def line_differences(
         return {prefix + "extension": ("", line.user)}
     same = old.password == line.password
     target = known.servers.get(line.server.casefold()) or server
-    host = target.host if target else line.server
     return {
         prefix + "extension": (old.user, line.user),
         prefix + "password": ("•••", "•••" if same else "••• (new)"),
         prefix + "auth user": (old.auth_user, line.auth_user or old.auth_user),
         prefix + "name": (old.display_name, line.display_name or old.display_name),
         prefix + "label": (old.label, line.label or old.label),
-        prefix + "server": (old.sip_server.host, host),
+        prefix + "server": (str(old.sip_server), str(target) if target else line.server),
     }

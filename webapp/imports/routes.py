@@ -9,11 +9,12 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from provisioning import sheet as sheets
-from provisioning.errors import ProvisioningError
+from provisioning.errors import ProvisioningError, SheetError
 from provisioning.registry import registry
 from webapp import audit, htmx
 from webapp.access import needs
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.imports import services, tasks
 from webapp.imports.forms import PreviewForm, UploadForm
 from webapp.imports.plan import STATUSES
@@ -59,7 +60,7 @@ def create() -> ResponseReturnValue:
         )
     except ProvisioningError as error:
         db.session.rollback()
-        form.sheet.errors = [_(error.message, **error.params)]
+        form.sheet.errors = [said(error)]
         return again(form)
     db.session.commit()
     return htmx.go(url_for("imports.show", import_id=draft.id))
@@ -123,7 +124,14 @@ def choices(import_id: int) -> ResponseReturnValue:
     form.fill()
     if not form.validate_on_submit():
         return preview(draft, form, 422)
-    services.choose(draft, form.chosen())
+    try:
+        services.choose(draft, form.chosen())
+    except services.ImportStateError:
+        raise
+    except SheetError as error:
+        db.session.rollback()
+        form.encoding.errors = [said(error)]
+        return preview(draft, form, 422)
     db.session.commit()
     if htmx.is_fragment():
         return preview(draft, form_of(draft))
@@ -169,7 +177,7 @@ def refused(import_id: int, kind: Literal["csv", "xlsx"]) -> ResponseReturnValue
     """The bad rows with their reasons, to be corrected and uploaded again."""
     draft = load(import_id)
     sheet = services.with_all_reasons(services.preview(draft))
-    body = sheets.refusals_sheet(sheet, kind, lambda reason: _(reason.message, **reason.params))
+    body = sheets.refusals_sheet(sheet, kind, said)
     types = {
         "csv": "text/csv; charset=utf-8",
         "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

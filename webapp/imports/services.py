@@ -10,7 +10,7 @@ from provisioning import sheet as sheets
 from provisioning.errors import N_, SheetError
 from provisioning.registry import registry
 from webapp.extensions import db, utcnow
-from webapp.imports.plan import Plan, make_plan
+from webapp.imports.plan import Plan, make_plan, servers_by_name
 from webapp.models import SheetImport, SipServer, Site, User
 
 
@@ -43,7 +43,8 @@ def upload(
 ) -> SheetImport:
     """Keep the file as a draft; raise SheetError if it cannot be read as a sheet at all."""
     table = sheets.read(body, filename, encoding=choices.encoding)
-    sheets.check(table, registry(), default_model=choices.model, default_server="any")
+    chosen = choices.sip_server.name if choices.sip_server else ""
+    sheets.check(table, registry(), default_model=choices.model, default_server=chosen)
     draft = SheetImport(
         name=archive_name(who or (user.name if user else "system"), utcnow()),
         filename=filename[-200:],
@@ -52,7 +53,7 @@ def upload(
         size=len(body),
         state="draft",
     )
-    choose(draft, choices)
+    take(draft, choices)
     db.session.add(draft)
     db.session.flush()
     return draft
@@ -67,7 +68,13 @@ def archive_name(who: str, at: datetime) -> str:
 
 
 def choose(draft: SheetImport, choices: Choices) -> None:
+    """Refuse what the sheet cannot be read with: its preview could not be opened any more."""
     require(draft, "draft")
+    take(draft, choices)
+    read(draft)
+
+
+def take(draft: SheetImport, choices: Choices) -> None:
     if choices.model:
         registry().model(choices.model)
     draft.model, draft.site, draft.sip_server = choices.model, choices.site, choices.sip_server
@@ -77,9 +84,15 @@ def choose(draft: SheetImport, choices: Choices) -> None:
 def read(draft: SheetImport) -> sheets.Sheet:
     if draft.body is None:
         raise ImportStateError(N_("The file of this upload is no longer kept. Upload it again."))
-    server = draft.sip_server.host if draft.sip_server else ""
     table = sheets.read(draft.body, draft.filename, encoding=draft.encoding)
-    return sheets.check(table, registry(), default_model=draft.model, default_server=server)
+    return sheets.check(
+        table,
+        registry(),
+        default_model=draft.model,
+        default_server=draft.sip_server.name if draft.sip_server else "",
+        known_servers=servers_by_name(),
+        server_needed=False,
+    )
 
 
 def preview(draft: SheetImport) -> Plan:

@@ -74,6 +74,35 @@ def test_an_imported_server_leaves_ports_to_the_settings(everywhere):
     assert (server.port, server.transport, server.proxy_host) == (None, None, None)
 
 
+def test_a_row_names_a_server_as_people_call_it(everywhere):
+    db.session.add(SipServer(name="My PBX", host="pbx.test", port=5070))
+    written(b"mac,ramal,senha,servidor\n0c383e0a1b2c,1001,one,my pbx\n")
+    assert phones()[0].lines[0].sip_server.port == 5070
+
+
+def test_a_bare_host_is_not_the_server_that_an_earlier_list_named_with_a_port(everywhere):
+    written(b"mac,ramal,senha,servidor\n0c383e0a1b2c,1001,one,pbx.test:5080\n")
+    plan = services.preview(upload(b"mac,ramal,senha,servidor\n0c383e0a1b2c,1001,one,pbx.test\n"))
+    assert plan.rows[0].changes == {"line 1 server": ("pbx.test:5080", "pbx.test")}
+
+
+def test_host_and_port_find_the_server_that_people_named(everywhere):
+    db.session.add(SipServer(name="My PBX", host="pbx.test", port=5080))
+    written(b"mac,ramal,senha,servidor\n0c383e0a1b2c,1001,one,pbx.test:5080\n")
+    assert phones()[0].lines[0].sip_server.name == "My PBX"
+
+
+def test_without_a_server_column_a_server_must_be_chosen(everywhere):
+    short = b"mac,ramal,senha\n0c383e0a1b2c,1001,one\n"
+    with pytest.raises(SheetError, match="Expected header: mac,ramal,senha,servidor"):
+        upload(short)
+    server = db.session.scalar(select(SipServer))
+    draft = upload(short, sip_server=server)
+    assert services.preview(draft).counts["added"] == 1
+    services.choose(draft, Choices("fanvil-x1sg", draft.site))
+    assert services.preview(draft).counts["refused"] == 1
+
+
 def test_the_same_list_again_changes_nothing(everywhere):
     written()
     assert services.preview(upload()).counts["unchanged"] == 2

@@ -120,6 +120,20 @@ def test_choices_change_the_preview(bob):
     assert bad.status_code == 422
 
 
+def test_an_encoding_that_cannot_be_read_is_refused_and_the_preview_stays(bob):
+    send(bob, LIST.replace(b"1002", "ção".encode("cp1252")))
+    choice = {"model": "fanvil-x1sg", "site": 1, "sip_server": 0, "encoding": "utf-8"}
+    assert bob.post("/imports/1/choices", data=choice).status_code == 422
+    assert bob.get("/imports/1").status_code == 200
+    assert newest().encoding == ""
+
+
+def test_the_reason_inside_a_reason_is_translated_too(bob):
+    send(bob, b'mac,ramal,senha,servidor\n0C383E0A1B2C,1001,"a\nb",10.0.0.5\n')
+    page = bob.get("/imports/1", headers={"Accept-Language": "fr"}).text
+    assert "control character" not in page
+
+
 def test_undo_by_the_button(bob):
     send(bob)
     bob.post("/imports/1/commit")
