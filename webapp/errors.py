@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from provisioning.errors import ProvisioningError
 from webapp import htmx
+from webapp.i18n import said
 
 log = logging.getLogger("belldesk.web")
 PAGES = {403, 404, 422, 429, 500}
@@ -34,7 +35,7 @@ def show_the_number(response: Response) -> Response:
 
 
 def refused(error: ProvisioningError) -> Response:
-    return page(422, _(error.message, **error.params))
+    return page(422, said(error))
 
 
 def expired(error: CSRFError) -> Response:

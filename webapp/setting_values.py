@@ -7,10 +7,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete
 
-from provisioning.errors import ProvisioningError, SettingError
+from provisioning.errors import SettingError
 from provisioning.registry import registry
 from provisioning.settings import CATALOGUE, Effective, Layer, Setting, parse, resolve
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.models import Company, Phone, Profile, SettingValue, Site
 from webapp.provision import Settings
 
@@ -212,15 +213,6 @@ def refusal(key: str, text: str | None) -> str:
     except SettingError as error:
         return said(error)
     return ""
-
-
-def said(error: ProvisioningError) -> str:
-    """The error's words in the language of who looks."""
-    params = {
-        name: _(value) if name == "reason" and isinstance(value, str) else value
-        for name, value in error.params.items()
-    }
-    return str(_(error.message, **params))
 
 
 def forget(kind: str, targets: list[str]) -> None:

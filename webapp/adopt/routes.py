@@ -12,10 +12,10 @@ from webapp.adopt import services
 from webapp.adopt.forms import AdoptForm, model_choices
 from webapp.adopt.guess import guess
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.models import Phone, Site, Stray
 from webapp.paging import Key, page_of
 from webapp.selection import number
-from webapp.setting_values import said
 
 bp = Blueprint("adopt", __name__, url_prefix="/adopt")
 NEWEST = [Key(Stray.id, "id", descending=True)]

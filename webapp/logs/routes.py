@@ -11,10 +11,10 @@ from webapp import htmx
 from webapp.access import needs
 from webapp.config import Config
 from webapp.csv_export import csv_response
+from webapp.i18n import said
 from webapp.logs import reading, services
 from webapp.models import Fetch
 from webapp.paging import Key, page_of
-from webapp.setting_values import said
 
 bp = Blueprint("logs", __name__, url_prefix="/logs")
 NEWEST = [Key(Fetch.id, "id", descending=True)]

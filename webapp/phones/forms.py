@@ -24,8 +24,8 @@ from provisioning.mac import format_mac, normalise_mac
 from provisioning.registry import Model, registry
 from provisioning.render import carriable
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.models import Phone, Profile, SipServer, Site
-from webapp.setting_values import said
 
 MOST_LINES = 64
 CARRIED = ("user", "password", "auth_user", "display_name", "label")

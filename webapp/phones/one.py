@@ -19,6 +19,7 @@ from webapp import audit, htmx, provision, setting_values
 from webapp.access import confirmed, needs
 from webapp.doors.trace import fetch_as
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.models import Fetch, Line, Phone, Revision
 from webapp.paging import Key, page_of
 from webapp.phones import services
@@ -103,7 +104,7 @@ def written(phone: Phone, form: PhoneForm) -> ResponseReturnValue:
         db.session.commit()
     except ProvisioningError as error:
         db.session.rollback()
-        return form_page(form, 422, setting_values.said(error))
+        return form_page(form, 422, said(error))
     except IntegrityError:
         db.session.rollback()
         return form_page(form, 422, _("Somebody entered this phone a moment ago"))

@@ -12,14 +12,13 @@ from webapp import htmx
 from webapp.access import needs
 from webapp.csv_export import csv_response
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.models import Run, RunStep
 from webapp.paging import Key, page_of
 from webapp.runs import services
-from webapp.runs.words import reason
 from webapp.selection import chosen, number
 
 bp = Blueprint("runs", __name__, url_prefix="/runs")
-bp.add_app_template_filter(reason, "reason")
 
 NEWEST = (Key(Run.id, "id", descending=True),)
 BY_STEP = (Key(RunStep.id, "id"),)
@@ -99,7 +98,7 @@ def failures_csv(run_id: int) -> ResponseReturnValue:
 def failure_rows(run_id: int) -> Iterator[tuple[object, ...]]:
     yield _("MAC"), _("Phone"), _("Reason")
     for step in db.session.scalars(RunStep.with_phone(RunStep.failed(run_id))):
-        yield step.mac, step.phone.label if step.phone else "", reason(step)
+        yield step.mac, step.phone.label if step.phone else "", said(step)
 
 
 def begin(run: Run) -> Response:

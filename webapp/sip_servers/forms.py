@@ -8,8 +8,8 @@ from wtforms.validators import DataRequired, Length, NumberRange, Optional, Vali
 from provisioning.errors import SettingError
 from provisioning.settings import parse
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.models import SipServer
-from webapp.setting_values import said
 
 INHERITED = _l("Empty: from the settings")
 
