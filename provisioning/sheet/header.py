@@ -26,7 +26,6 @@ NAMES = {
 }
 OF_PHONE = ("mac", "model", "site", "profile", "reason")
 # "reason" is what refusals_sheet() adds: a corrected sheet comes back with it.
-ACCOUNT = ("extension", "password", "server", "auth_user", "display_name", "label")
 
 
 def folded(name: str) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Select, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
+from webapp.models.named import Named
 
 PERMISSIONS = (
     "phones.read",
@@ -27,7 +28,7 @@ PERMISSIONS = (
 )
 
 
-class Department(Model):
+class Department(Named):
     __tablename__ = "departments"
     __audited__ = True
 
@@ -58,10 +59,6 @@ class Department(Model):
         self.granted = kept + fresh
 
     @classmethod
-    def by_name(cls) -> Select[Self]:
-        return select(cls).order_by(cls.name)
-
-    @classmethod
     def called(cls, name: str) -> Select[Self]:
         return select(cls).where(func.lower(cls.name) == name.lower())
 
@@ -71,9 +68,6 @@ class Department(Model):
         users = cls.metadata.tables["users"]
         people = select(func.count()).where(users.c.department_id == cls.id).scalar_subquery()
         return select(cls, people).order_by(cls.name)
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class DepartmentPermission(Model):

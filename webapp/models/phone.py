@@ -127,10 +127,6 @@ class Phone(Model):
         return "current" if self.fetched_sha256 == self.revision_sha256 else "stale"
 
     @classmethod
-    def in_state(cls, state: str) -> Select[Self]:
-        return select(cls).where(cls.is_in_state(state))
-
-    @classmethod
     def is_in_state(cls, state: str) -> ColumnElement[bool]:
         fetched = cls.fetched_sha256.is_not(None)
         same = cls.fetched_sha256 == cls.revision_sha256

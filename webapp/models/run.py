@@ -25,8 +25,6 @@ from webapp.extensions import Model, UtcDateTime, utcnow
 from webapp.models.phone import Phone
 from webapp.models.user import User
 
-STEP_STATES = ("queued", "running", "done", "failed", "stopped")
-
 
 class Run(Model):
     """`state`: queued, running, stopping, ended, stopped. It ends only when every step has."""
@@ -64,7 +62,9 @@ class Run(Model):
 
 
 class RunStep(Model):
-    """One phone's part in a run. `worker` holds it until `leased_until`, then it is free again.
+    """One phone's part in a run; `state`: queued, running, done, failed, stopped.
+
+    `worker` holds it until `leased_until`, then it is free again.
 
     The step outlives its phone, hence `mac`. `message` % `params` says why a step failed.
     """

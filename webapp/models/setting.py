@@ -2,18 +2,17 @@
 
 from typing import Self
 
-from sqlalchemy import Select, String, UniqueConstraint, select, tuple_
+from sqlalchemy import Select, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.extensions import Model
 from webapp.secretbox import Sealed
 
-SCOPES = ("everywhere", "vendor", "model", "company", "site", "profile", "phone")
-
 
 class SettingValue(Model):
-    """`scope` is one of SCOPES, least specific first; `target` the vendor's or model's key or the
-    row's id as text, "" for everywhere. Values are stored as people typed them, sealed."""
+    """`scope`, least specific first: everywhere, vendor, model, company, site, profile, phone;
+    `target`: the vendor's or model's key or the row's id as text, "" for everywhere. Values are
+    stored as people typed them, sealed."""
 
     __tablename__ = "setting_values"
     __audited__ = True
@@ -29,10 +28,6 @@ class SettingValue(Model):
     @classmethod
     def of(cls, scope: str, target: str = "") -> Select[Self]:
         return select(cls).where(cls.scope == scope, cls.target == target).order_by(cls.key)
-
-    @classmethod
-    def of_any(cls, scopes: list[tuple[str, str]]) -> Select[Self]:
-        return select(cls).where(tuple_(cls.scope, cls.target).in_(scopes))
 
     def __str__(self) -> str:
         return f"{self.key} ({self.scope} {self.target})".replace(" )", ")")

@@ -11,11 +11,11 @@ from webapp.models.site import SipServer, Site
 from webapp.models.user import User
 from webapp.secretbox import Packed, Sealed
 
-STATES = ("draft", "committing", "committed", "undone", "cancelled", "failed")
-
 
 class SheetImport(Model):
-    """`name` is the archive copy's name, unique for ever. `body` is the file as it was uploaded,
+    """`state`: draft, committing, committed, undone, cancelled, failed.
+
+    `name` is the archive copy's name, unique for ever. `body` is the file as it was uploaded,
     None once it was purged or cancelled. `counts` has added, changed, unchanged, refused."""
 
     __tablename__ = "imports"

@@ -1,7 +1,6 @@
 """Where phones stand, what they register at, and the named sets of settings."""
 
 import hashlib
-import ipaddress
 import secrets
 from datetime import datetime
 from typing import Self
@@ -10,36 +9,25 @@ from sqlalchemy import ForeignKey, Select, String, Text, UniqueConstraint, or_, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
+from webapp.models.named import Named
 from webapp.secretbox import Sealed
 
 PRIVATE_NETWORKS = (
     "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 169.254.0.0/16 ::1/128 fc00::/7 fe80::/10"
 )
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class Company(Model):
+class Company(Named):
     __tablename__ = "companies"
     __audited__ = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(130), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-
-    @classmethod
-    def by_name(cls) -> Select[Self]:
-        return select(cls).order_by(cls.name)
-
-    @classmethod
-    def named(cls, name: str) -> Select[Self]:
-        return select(cls).where(cls.name == name)
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Site(Model):
@@ -72,10 +60,6 @@ class Site(Model):
         self.key = secrets.token_urlsafe(24)
         self.key_digest = digest(self.key)
 
-    @property
-    def network_list(self) -> list[Network]:
-        return [ipaddress.ip_network(text, strict=False) for text in self.networks.split()]
-
     @classmethod
     def by_name(cls) -> Select[Self]:
         return select(cls).join(Company).order_by(Company.name, cls.name)
@@ -96,7 +80,7 @@ class Site(Model):
         return f"{self.company.name} / {self.name}" if self.company else self.name
 
 
-class SipServer(Model):
+class SipServer(Named):
     """A registrar. An empty field leaves the matter to the settings (`sip.port`, …)."""
 
     __tablename__ = "sip_servers"
@@ -112,19 +96,8 @@ class SipServer(Model):
     expires: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
-    @classmethod
-    def by_name(cls) -> Select[Self]:
-        return select(cls).order_by(cls.name)
 
-    @classmethod
-    def named(cls, name: str) -> Select[Self]:
-        return select(cls).where(cls.name == name)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Profile(Model):
+class Profile(Named):
     """A named set of settings that phones can share; its values are SettingValue rows."""
 
     __tablename__ = "profiles"
@@ -133,14 +106,3 @@ class Profile(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-
-    @classmethod
-    def by_name(cls) -> Select[Self]:
-        return select(cls).order_by(cls.name)
-
-    @classmethod
-    def named(cls, name: str) -> Select[Self]:
-        return select(cls).where(cls.name == name)
-
-    def __str__(self) -> str:
-        return self.name
