@@ -152,28 +152,16 @@ def anonymous(app):
     return app.test_client()
 
 
-@pytest.fixture
-def alice(app):
-    app.config["WTF_CSRF_ENABLED"] = False
-    return client_of(app, "alice")
+def person(name):
+    @pytest.fixture(name=name)
+    def signed_in(app):
+        app.config["WTF_CSRF_ENABLED"] = False
+        return client_of(app, name)
+
+    return signed_in
 
 
-@pytest.fixture
-def bob(app):
-    app.config["WTF_CSRF_ENABLED"] = False
-    return client_of(app, "bob")
-
-
-@pytest.fixture
-def carol(app):
-    app.config["WTF_CSRF_ENABLED"] = False
-    return client_of(app, "carol")
-
-
-@pytest.fixture
-def dave(app):
-    app.config["WTF_CSRF_ENABLED"] = False
-    return client_of(app, "dave")
+alice, bob, carol, dave = map(person, ("alice", "bob", "carol", "dave"))
 
 
 @pytest.fixture
