@@ -5,6 +5,7 @@ import re
 import zipfile
 import zlib
 from datetime import date, datetime
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
@@ -15,7 +16,7 @@ OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 LARGEST_UNPACKED = 100 * 1024 * 1024
 HIGHEST_RATIO = 100
 MOST_CELLS = 10_000_000
-CELL = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,7})([0-9]{1,9})["']""")
+PLACE = re.compile("([A-Za-z]{1,7})([0-9]{1,9})", re.ASCII)
 
 
 def cells_of(data: bytes) -> list[list[str]]:
@@ -58,6 +59,7 @@ def refuse_bombs(data: bytes) -> None:
             unpacked = sum(entry.file_size for entry in archive.infolist())
             if unpacked > LARGEST_UNPACKED or unpacked > HIGHEST_RATIO * len(data):
                 raise SheetError(N_("The workbook unpacks to far too much data"))
+            refuse_other_formats(archive)
             refuse_wide_gaps(archive)
     except (
         zipfile.BadZipFile,
@@ -67,23 +69,77 @@ def refuse_bombs(data: bytes) -> None:
         OSError,
         zlib.error,
         EOFError,
+        ExpatError,
     ):
         raise SheetError(N_("The file is not a workbook that can be read (XLSX)")) from None
 
 
+def refuse_other_formats(archive: zipfile.ZipFile) -> None:
+    """The reader would also take ODS and XLSB, whose repeated cells nothing here measures."""
+    names = {name.lower().replace("\\", "/") for name in archive.namelist()}
+    if names & {"content.xml", "xl/workbook.bin"}:
+        raise ValueError("not XLSX")
+
+
 def refuse_wide_gaps(archive: zipfile.ZipFile) -> None:
-    """One cell at XFD1048576 makes the reader fill in 17 thousand million empty ones."""
-    for name in archive.namelist():
-        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-            places = set(CELL.findall(archive.read(name)))
-            height = max((int(row) for _, row in places), default=0)
-            width = max((column_number(column) for column, _ in places), default=0)
-            if height * width > MOST_CELLS:
+    """One cell at XFD1048576 makes the reader fill in 17 thousand million empty ones.
+
+    It would not raise but abort the process. Which parts are sheets is the workbook's own word,
+    so whatever could be one is measured, wherever it lies.
+    """
+    for entry in archive.infolist():
+        part = whole(archive, entry)
+        if b"sheetData" in part:
+            extent = Extent()
+            extent.measure(part)
+            if extent.height * extent.width > MOST_CELLS:
                 raise SheetError(N_("The workbook has cells far outside its table; remove them"))
 
 
-def column_number(letters: bytes) -> int:
+def whole(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Unpack a part; one that is longer than it says was not counted, and is refused."""
+    said = entry.file_size
+    entry.file_size = said + 1  # or zipfile would stop reading just there
+    with archive.open(entry) as part:
+        data = part.read(said + 1)
+    if len(data) != said:
+        raise ValueError("a part lies about its size")
+    return data
+
+
+class Extent:
+    """How far the cells of a sheet reach. A row or a cell without a place follows the last one."""
+
+    def __init__(self) -> None:
+        self.height = self.width = self.row = self.column = 0
+
+    def measure(self, part: bytes) -> None:
+        parser = ParserCreate()
+        parser.StartElementHandler = self.meet
+        parser.Parse(part, True)
+
+    def meet(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2]
+        place = attributes.get("r")
+        if name == "row":
+            self.row, self.column = int(place) if place else self.row + 1, 0
+        elif name == "c" and place:
+            self.column, self.row = position(place)
+        elif name == "c":
+            self.column += 1
+        self.height, self.width = max(self.height, self.row), max(self.width, self.column)
+
+
+def position(place: str) -> tuple[int, int]:
+    """Read "B7" as column 2, row 7; raise ValueError if it is no place."""
+    found = PLACE.fullmatch(place)
+    if not found:
+        raise ValueError("not a cell's place")
+    return column_number(found[1].upper()), int(found[2])
+
+
+def column_number(letters: str) -> int:
     number = 0
     for letter in letters:
-        number = number * 26 + letter - 64
+        number = number * 26 + ord(letter) - 64
     return number
