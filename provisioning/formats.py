@@ -17,6 +17,24 @@ CONTROL = N_("a control character (line break, tab or the like) cannot stand in 
 BLANK_ENDS = N_("a blank at the beginning or the end gets lost in this phone's file")
 ENCRYPTED = N_('this phone takes a value that begins with {" for an encrypted one')
 
+RESETS = N_("this phone takes this word for “back to the factory's value”")
+
+# One value a line in all of them: no format carries a line break inside a value.
+PAIR = re.compile(r"^(?P<head>(?P<name>[^=\s]+) ?= ?)(?P<value>[^\r\n]*)(?P<tail>)", re.MULTILINE)
+# <P34>value</P34>, <user_pass idx="1">value</user_pass>
+ELEMENT = re.compile(
+    r"(?P<head><(?P<name>[\w.\-]+)(?: [^<>]*)?>)(?P<value>[^<]*)(?P<tail></(?P=name)>)"
+)
+# <item name="users.admin.password">value</item>
+ITEM = re.compile(r'(?P<head><item name="(?P<name>[\w.\-]+)">)(?P<value>[^<]*)(?P<tail></item>)')
+# <param name="SipAccount.1.AuthName" value="value"/>
+PARAM = re.compile(r'(?P<head><param name="(?P<name>[\w.\-]+)" value=")(?P<value>[^"]*)(?P<tail>")')
+# reg.1.auth.password="value"
+ATTRIBUTE = re.compile(r'(?P<head>\b(?P<name>[\w.\-]+)=")(?P<value>[^"]*)(?P<tail>")')
+
+XML_TYPE = "text/xml; charset=utf-8"
+TEXT_TYPE = "text/plain; charset=utf-8"
+
 
 def control_refusal(text: str) -> str | None:
     return CONTROL if UNCARRIABLE.search(text) else None
@@ -34,6 +52,11 @@ def audiocodes_refusal(text: str) -> str | None:
     return ENCRYPTED if text.startswith('{"') else pair_refusal(text)
 
 
+def yealink_refusal(text: str) -> str | None:
+    """`%NULL%` is Yealink's word for “back to the factory's value”."""
+    return RESETS if text == "%NULL%" else pair_refusal(text)
+
+
 def xml_escape(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace('"', "&quot;").replace("'", "&apos;")
@@ -45,12 +68,16 @@ def as_it_is(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`refusal` says why a value cannot be carried, or None; `escape` writes one that can."""
+    """`refusal` says why a value cannot be carried, or None; `escape` writes one that can.
+
+    `shape` finds a name and its value in a file: head (with the name), value, tail.
+    """
 
     key: str
     content_type: str
     refusal: Callable[[str], str | None]
     escape: Callable[[str], str]
+    shape: re.Pattern[str]
 
     def write(self, value: object) -> str:
         """Every `{{ expression }}` of every template passes here: Jinja's `finalize`."""
@@ -70,7 +97,16 @@ def plain(value: object) -> str:
     return str(value)
 
 
-XML = Format("xml", "text/xml; charset=utf-8", control_refusal, xml_escape)
-PAIRS = Format("pairs", "text/plain; charset=utf-8", pair_refusal, as_it_is)
-AUDIOCODES = Format("audiocodes", "text/plain; charset=utf-8", audiocodes_refusal, as_it_is)
-FORMATS = {format.key: format for format in (XML, PAIRS, AUDIOCODES)}
+FORMATS = {
+    format.key: format
+    for format in (
+        Format("xml", XML_TYPE, control_refusal, xml_escape, ELEMENT),
+        Format("trimmed-xml", XML_TYPE, pair_refusal, xml_escape, ELEMENT),
+        Format("items", XML_TYPE, control_refusal, xml_escape, ITEM),
+        Format("params", XML_TYPE, control_refusal, xml_escape, PARAM),
+        Format("attributes", XML_TYPE, control_refusal, xml_escape, ATTRIBUTE),
+        Format("pairs", TEXT_TYPE, pair_refusal, as_it_is, PAIR),
+        Format("audiocodes", TEXT_TYPE, audiocodes_refusal, as_it_is, PAIR),
+        Format("yealink", TEXT_TYPE, yealink_refusal, as_it_is, PAIR),
+    )
+}

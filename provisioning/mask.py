@@ -11,11 +11,6 @@ from functools import cache
 from provisioning.registry import Model, Vendor
 
 HIDDEN = "••••••"
-# One value a line in both: no format carries a line break inside a value.
-ELEMENT = re.compile(
-    r"(?P<head><(?P<name>[\w.\-]+)(?: [^<>]*)?>)(?P<value>[^<]*)(?P<tail></(?P=name)>)"
-)
-PAIR = re.compile(r"^(?P<head>(?P<name>[^=\s]+)=)(?P<value>[^\r\n]*)(?P<tail>)", re.MULTILINE)
 
 
 def mask(model: Model, body: bytes) -> str:
@@ -38,7 +33,6 @@ def secrets_of(model: Model, body: bytes) -> list[tuple[str, str]]:
 
 
 def _each_secret(model: Model, body: bytes, change: Callable[[re.Match[str]], str]) -> str:
-    shape = ELEMENT if model.format.key == "xml" else PAIR
     is_secret = _matcher(model.vendor)
 
     def written(found: re.Match[str]) -> str:
@@ -46,7 +40,7 @@ def _each_secret(model: Model, body: bytes, change: Callable[[re.Match[str]], st
             return found[0]
         return f"{found['head']}{change(found)}{found['tail']}"
 
-    return shape.sub(written, body.decode("utf-8", "replace"))
+    return model.format.shape.sub(written, body.decode("utf-8", "replace"))
 
 
 @cache

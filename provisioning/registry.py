@@ -24,6 +24,8 @@ Quirks = Callable[[Phone], Mapping[str, object]]
 class Family:
     """Models that share a template. `one_server`: all lines register at the same server.
 
+    `files` are the names it is served under, the vendor's unless the family has its own: {mac} and
+    {MAC} stand for the phone's address, any other name for a text in the model's data.
     `settings` are the keys of the catalogue that the template heeds; it ignores the others.
     """
 
@@ -31,6 +33,7 @@ class Family:
     template: str
     format: Format
     one_server: bool
+    files: tuple[str, ...]
     data: dict[str, Any]
     settings: frozenset[str]
 
@@ -46,7 +49,7 @@ class Dhcp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vendor:
-    """What vendor.toml says. `files` are served, `known_files` (globs) only asked for.
+    """What vendor.toml says. `files` are served (of all its models), `known_files` only asked for.
 
     `secrets` are globs of the names, in its files, whose values nobody may see by chance: all,
     unless vendor.toml says which.
@@ -73,7 +76,10 @@ class Vendor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """`lines` is the most SIP lines it has, `data` facts for its family's template."""
+    """`lines` is the most SIP lines it has, `data` facts for its family's template.
+
+    `names` are those of its file, with {mac} or {MAC} where the phone's address stands.
+    """
 
     key: str
     name: str
@@ -82,6 +88,7 @@ class Model:
     lines: int
     defaults: dict[str, str]
     data: dict[str, Any]
+    names: tuple[str, ...]
     aliases: tuple[str, ...]
 
     @property
@@ -95,7 +102,7 @@ class Model:
 
     def files(self, mac: str) -> tuple[str, ...]:
         """Return the names under which the phone `mac` asks for its own configuration."""
-        return tuple(name.format(mac=mac.lower(), MAC=mac.upper()) for name in self.vendor.files)
+        return tuple(name.format(mac=mac.lower(), MAC=mac.upper()) for name in self.names)
 
     def layers(self) -> tuple[Layer, Layer]:
         """Return the two lowest layers of settings, the vendor's and the model's."""
@@ -164,14 +171,16 @@ def _names(model: Model) -> Iterator[str]:
 
 def _read(path: Path) -> tuple[Vendor, list[Model]]:
     toml = tomllib.loads(path.read_text(encoding="utf-8"))
-    families = {key: _family(key, path.parent, entry) for key, entry in toml["families"].items()}
+    families = {key: _family(key, path.parent, toml) for key in toml["families"]}
+    entries = {key: _like(entry, toml["models"]) for key, entry in toml["models"].items()}
+    names = {key: _names_of(entry, families[entry["family"]]) for key, entry in entries.items()}
     vendor = Vendor(
         key=path.parent.name,
         name=toml["name"],
         aliases=tuple(toml.get("aliases", ())),
         ouis=tuple(_bare(oui) for oui in toml.get("ouis", ())),
         user_agents=tuple(re.compile(pattern) for pattern in toml.get("user_agents", ())),
-        files=tuple(toml["files"]),
+        files=tuple(dict.fromkeys(name for own in names.values() for name in own)),
         known_files=tuple(toml.get("known_files", ())),
         secrets=tuple(toml.get("secrets", ("*",))),
         defaults=_defaults(toml),
@@ -184,19 +193,21 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
         version=_version(path.parent),
         quirks=_quirks(path.parent / "quirks.py"),
     )
-    return vendor, [_model(key, vendor, toml["models"]) for key in toml["models"]]
+    return vendor, [_model(key, vendor, entry, names[key]) for key, entry in entries.items()]
 
 
 def _dhcp(entry: dict[str, Any] | None) -> Dhcp | None:
     return Dhcp(tuple(entry["options"]), entry["value"], entry["typed"]) if entry else None
 
 
-def _family(key: str, folder: Path, entry: dict[str, Any]) -> Family:
+def _family(key: str, folder: Path, toml: dict[str, Any]) -> Family:
+    entry = toml["families"][key]
     return Family(
         key=key,
         template=entry["template"],
         format=FORMATS[entry["format"]],
         one_server=entry.get("one_server", False),
+        files=tuple(entry.get("files") or toml["files"]),
         data=entry.get("data", {}),
         settings=_heeded((folder / entry["template"]).read_text(encoding="utf-8")),
     )
@@ -212,11 +223,21 @@ def _heeded(template: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _model(key: str, vendor: Vendor, entries: dict[str, dict[str, Any]]) -> Model:
-    """Read one line of [models]; `like` takes over what another line of it says."""
-    own = entries[key]
-    like = entries.get(own.get("like", ""), {})
-    entry = like | own
+def _like(entry: dict[str, Any], entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return one entry of [models]; `like` takes over what another one says, but its aliases."""
+    like = entries.get(entry.get("like", ""), {})
+    own = like | {"aliases": ()} | entry
+    for table in ("data", "defaults"):
+        own[table] = like.get(table, {}) | entry.get(table, {})
+    return own
+
+
+def _names_of(entry: dict[str, Any], family: Family) -> tuple[str, ...]:
+    said = family.data | entry["data"] | {"mac": "{mac}", "MAC": "{MAC}"}
+    return tuple(name.format_map(said) for name in family.files)
+
+
+def _model(key: str, vendor: Vendor, entry: dict[str, Any], names: tuple[str, ...]) -> Model:
     family = vendor.families[entry["family"]]
     return Model(
         key=key,
@@ -224,9 +245,10 @@ def _model(key: str, vendor: Vendor, entries: dict[str, dict[str, Any]]) -> Mode
         vendor=vendor,
         family=family.key,
         lines=entry["lines"],
-        defaults=_defaults(like) | _defaults(own),
-        data=family.data | like.get("data", {}) | own.get("data", {}),
-        aliases=tuple(own.get("aliases", ())),
+        defaults=_defaults(entry),
+        data=family.data | entry["data"],
+        names=names,
+        aliases=tuple(entry["aliases"]),
     )
 
 

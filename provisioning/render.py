@@ -1,5 +1,6 @@
 """From a phone to the bytes of its configuration file."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
@@ -10,6 +11,8 @@ from provisioning.errors import N_, ProvisioningError, UnsafeValueError
 from provisioning.model import Line, Phone
 from provisioning.registry import Model, Registry, registry
 from provisioning.settings import offset_minutes
+
+IPV6 = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f.]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def _template(model: Model) -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(minutes=offset_minutes, hhmm=_hhmm)
+    environment.filters.update(minutes=offset_minutes, hhmm=_hhmm, at_port=_at_port)
     return environment.get_template(model.vendor.families[model.family].template)
 
 
@@ -95,6 +98,11 @@ def _context(phone: Phone, model: Model) -> dict[str, object]:
 def _hhmm(minutes: int) -> str:
     """Return -210 as "-03:30"."""
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def _at_port(host: str, port: int) -> str:
+    """Return "pbx:5060", an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if IPV6.fullmatch(host) else f"{host}:{port}"
 
 
 def _named(error: UnsafeValueError, phone: Phone, model: Model) -> UnsafeValueError:

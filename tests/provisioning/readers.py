@@ -34,6 +34,23 @@ def read_pairs(body):
     return found
 
 
+def read_yealink(body):
+    """Return {"account.1.label": "Reception"}; passwords carry their user in front of a colon."""
+    lines = body.decode("utf-8").split("\n")
+    assert lines.pop(0) == "#!version:1.0.0.1"
+    assert lines.pop() == ""
+    found = {}
+    for line in lines:
+        key, sign, value = line.partition(" = ")
+        assert sign and re.fullmatch(r"[\w.]+", key, re.ASCII), f"not key = value: {line!r}"
+        if key.endswith("user_password"):
+            user, colon, value = value.partition(":")
+            key += colon + user
+        assert key not in found, f"{key} stands twice in the file"
+        found[key] = value
+    return found
+
+
 def fanvil_account(values, number):
     line = f"sip.line.{number}"
     account = {
@@ -75,12 +92,29 @@ def flyingvoice_account(values, number):
     return {field: column[number - 1] for field, column in columns.items()}
 
 
+def yealink_account(values, number):
+    account = f"account.{number}"
+    return {
+        "user": values[f"{account}.user_name"],
+        "password": values[f"{account}.password"],
+        "auth_user": values[f"{account}.auth_name"],
+        "display_name": values[f"{account}.display_name"],
+        "label": values[f"{account}.label"],
+        "host": values[f"{account}.sip_server.1.address"],
+        "proxy_host": values.get(f"{account}.outbound_proxy.1.address", ""),
+    }
+
+
 # A new family cannot be rendered untested: its reader is missing here.
 READERS = {
     "sysconf": (read_fanvil, fanvil_account),
     "400hd": (read_pairs, audiocodes_account),
     "fip": (read_pairs, flyingvoice_account),
+    "t": (read_yealink, yealink_account),
+    "t2": (read_yealink, yealink_account),
 }
+# Where a line without a label shows its user.
+LABELLED = {"t", "t2"}
 
 
 def read(model, body):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioning.identify import Clues, identify
+from provisioning.registry import registry
 
 FANVIL = "Fanvil X1SG 2.4.12.2 0c383e07e16c"
 AUDIOCODES = "AUDC-IPPhone/2.2.8.61 (440HDG-Rev0; 00908F602AAC)"
@@ -95,3 +96,9 @@ def test_nothing_a_client_sends_breaks_it(file, user_agent):
     found = identify(file, user_agent)
     assert found.mac == "" or len(found.mac) == 12
     assert "/" not in found.file
+
+
+@pytest.mark.parametrize("model", registry().models.values(), ids=lambda model: model.key)
+def test_it_reads_the_mac_from_every_name_a_phone_asks_for(model):
+    for name in model.files("0c383e00000a"):
+        assert identify(f"/sub/{name}", "").mac == "0c383e00000a"
