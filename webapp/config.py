@@ -13,12 +13,21 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from webapp.environment import (
+    address,
+    chosen,
+    database,
+    folder,
+    number,
+    path,
+    some_of,
+    switch,
+    usable,
+)
+
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ("prod", "dev", "test")
-
-
-class ConfigError(Exception):
-    """A BELLDESK_* variable that cannot be used; the message names it and the remedy."""
+DOORS = ("people", "phones", "agents")
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class Config:
     env: str = "prod"
     database_url: str = ""
     redis_url: str = ""
-    doors: frozenset[str] = frozenset({"people", "phones", "agents"})
+    doors: frozenset[str] = frozenset(DOORS)
     base_url: str = ""
     host: str = "0.0.0.0"  # noqa: S104 - phones are other machines
     port: int = 8000
@@ -35,6 +44,7 @@ class Config:
     tftp_port: int = 6969
     trusted_proxies: int = 0
     secure_cookies: bool = False
+    web_workers: int = 2
     session_minutes: int = 60
     lease_seconds: int = 60
     export_dir: Path | None = None
@@ -57,30 +67,23 @@ class Config:
     @classmethod
     def from_environment(cls) -> "Config":
         get = os.environ.get
-        instance = Path(get("BELLDESK_INSTANCE", str(ROOT / "instance"))).resolve()
-        instance.mkdir(parents=True, exist_ok=True, mode=0o700)
-        env = get("BELLDESK_ENV", "prod").lower()
-        if env not in ENVIRONMENTS:
-            raise ConfigError(
-                f"BELLDESK_ENV is “{env}”; it must be one of {', '.join(ENVIRONMENTS)}"
-            )
+        instance = folder("BELLDESK_INSTANCE", ROOT / "instance")
         return cls(
             instance=instance,
-            env=env,
-            database_url=get("BELLDESK_DATABASE_URL", ""),
+            env=chosen("BELLDESK_ENV", ENVIRONMENTS, "prod"),
+            database_url=database("BELLDESK_DATABASE_URL"),
             redis_url=get("BELLDESK_REDIS_URL", ""),
-            doors=frozenset(
-                get("BELLDESK_DOORS", "people,phones,agents").replace(" ", "").split(",")
-            ),
-            base_url=get("BELLDESK_BASE_URL", "").rstrip("/"),
+            doors=frozenset(some_of("BELLDESK_DOORS", DOORS)),
+            base_url=address("BELLDESK_BASE_URL"),
             host=get("BELLDESK_HOST", cls.host),
-            port=number("BELLDESK_PORT", cls.port),
+            port=number("BELLDESK_PORT", cls.port, 1, 65535),
             tftp_host=get("BELLDESK_TFTP_HOST", cls.tftp_host),
-            tftp_port=number("BELLDESK_TFTP_PORT", cls.tftp_port),
-            trusted_proxies=number("BELLDESK_TRUSTED_PROXIES", 0),
-            secure_cookies=get("BELLDESK_SECURE_COOKIES", "") == "1",
-            session_minutes=number("BELLDESK_SESSION_MINUTES", cls.session_minutes),
-            lease_seconds=number("BELLDESK_LEASE_SECONDS", cls.lease_seconds),
+            tftp_port=number("BELLDESK_TFTP_PORT", cls.tftp_port, 1, 65535),
+            trusted_proxies=number("BELLDESK_TRUSTED_PROXIES", 0, most=9),
+            secure_cookies=switch("BELLDESK_SECURE_COOKIES"),
+            web_workers=number("BELLDESK_WEB_WORKERS", cls.web_workers, 1, 999),
+            session_minutes=number("BELLDESK_SESSION_MINUTES", cls.session_minutes, 1),
+            lease_seconds=number("BELLDESK_LEASE_SECONDS", cls.lease_seconds, 1),
             export_dir=path("BELLDESK_EXPORT_DIR"),
             tftp_log=path("BELLDESK_TFTP_LOG"),
             ftp_log=path("BELLDESK_FTP_LOG"),
@@ -88,26 +91,12 @@ class Config:
             keep_logs_days=number("BELLDESK_KEEP_LOGS_DAYS", cls.keep_logs_days),
             secret_key=get("BELLDESK_SECRET_KEY", "")
             or kept(instance / "secret", lambda: secrets.token_urlsafe(48)),
-            keys=tuple((get("BELLDESK_KEYS", "") or kept(instance / "keys", new_key)).split()),
+            keys=usable((get("BELLDESK_KEYS", "") or kept(instance / "keys", new_key)).split()),
         )
 
 
 def new_key() -> str:
     return Fernet.generate_key().decode()
-
-
-def number(name: str, default: int) -> int:
-    text = os.environ.get(name, "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit():
-        raise ConfigError(f"{name} is “{text}”; a whole number is needed")
-    return int(text)
-
-
-def path(name: str) -> Path | None:
-    text = os.environ.get(name, "")
-    return Path(text).resolve() if text else None
 
 
 def kept(file: Path, make: Callable[[], str]) -> str:

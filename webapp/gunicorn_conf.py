@@ -2,8 +2,11 @@
 
 import os
 
-bind = f"{os.environ.get('BELLDESK_HOST', '0.0.0.0')}:{os.environ.get('BELLDESK_PORT', '8000')}"  # noqa: S104
-workers = int(os.environ.get("BELLDESK_WEB_WORKERS", "2"))
+from webapp.config import Config
+
+desk = Config.from_environment()  # gunicorn passes over names that are no setting of its own
+bind = f"[{desk.host}]:{desk.port}" if ":" in desk.host else f"{desk.host}:{desk.port}"
+workers = desk.web_workers
 worker_class = "gthread"
 threads = 8
 keepalive = 15

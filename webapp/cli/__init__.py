@@ -10,7 +10,7 @@ from flask import Flask
 
 from webapp import create_app
 from webapp.audit import acting_as
-from webapp.config import ConfigError
+from webapp.environment import ConfigError
 
 COMMANDS = {
     "demo": "demo",

@@ -13,12 +13,14 @@ from types import FrameType
 
 import click
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 
 from webapp import create_app
 from webapp.admin.services import seed_departments
 from webapp.audit import acting_as
-from webapp.config import ROOT, Config, ConfigError
+from webapp.config import ROOT, Config
 from webapp.database import migrate_database
+from webapp.environment import ConfigError
 from webapp.extensions import db
 from webapp.setup.services import setup_link
 
@@ -69,10 +71,11 @@ def own_address() -> str:
 
 def check_ports(config: Config) -> None:
     """Say in words which port is taken, before anything starts."""
-    for kind, host, port, variable in (
-        (socket.SOCK_STREAM, config.host, config.port, "BELLDESK_PORT"),
-        (socket.SOCK_DGRAM, config.tftp_host, config.tftp_port, "BELLDESK_TFTP_PORT"),
-    ):
+    wanted = [(socket.SOCK_STREAM, config.host, config.port, "BELLDESK_PORT")]
+    if "phones" in config.doors:
+        tftp = (socket.SOCK_DGRAM, config.tftp_host, config.tftp_port, "BELLDESK_TFTP_PORT")
+        wanted.append(tftp)
+    for kind, host, port, variable in wanted:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
@@ -86,11 +89,15 @@ def check_ports(config: Config) -> None:
 
 def prepare(app: Flask, address: str) -> str | None:
     """Bring the database up to date; return the one-time link while there is no administrator."""
+    config: Config = app.extensions["belldesk"]
     with app.app_context(), acting_as("system"):
-        migrate_database()
+        try:
+            migrate_database()
+        except DBAPIError as error:
+            raise click.ClickException(f"The database refused: {error.orig}") from error
         seed_departments()
         db.session.commit()
-        return setup_link(address)
+        return setup_link(address) if "people" in config.doors else None
 
 
 def commands(config: Config) -> list[Child]:
@@ -105,7 +112,10 @@ def commands(config: Config) -> list[Child]:
 
 def announce(config: Config, link: str | None) -> None:
     click.echo(f"\n  Belldesk   {config.base_url}  (here also http://127.0.0.1:{config.port})")
-    click.echo(f"  TFTP       udp port {config.tftp_port}")
+    if "phones" in config.doors:
+        click.echo(f"  TFTP       udp port {config.tftp_port}")
+    else:
+        click.echo("  TFTP       off, with the phones' door (BELLDESK_DOORS)")
     click.echo(f"  Data       {config.instance}")
     if link:
         click.secho(
