@@ -1,14 +1,20 @@
 """The sidebar: what the signed-in person may open, and where they are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, current_app, request, session, url_for
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from sqlalchemy import Select
 
 from webapp.access import may
 from webapp.config import Config
+from webapp.extensions import db
 from webapp.i18n import LANGUAGES, language
+from webapp.models import Stray
+
+WAITING: dict[str, Callable[[], Select[int]]] = {"adopt.index": Stray.waiting}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,11 @@ class Item:
     @property
     def url(self) -> str:
         return url_for(self.endpoint)
+
+    @property
+    def badge(self) -> int:
+        """How many things wait there; 0, which is not shown, for most items."""
+        return db.session.scalar(WAITING[self.endpoint]()) or 0 if self.endpoint in WAITING else 0
 
     @property
     def active(self) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import ForeignKey, Index, Select, String, select
+from sqlalchemy import ForeignKey, Index, Select, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
@@ -75,3 +75,8 @@ class Stray(Model):
     @classmethod
     def newest_first(cls) -> Select[Self]:
         return select(cls).order_by(cls.last_seen.desc(), cls.id.desc())
+
+    @classmethod
+    def waiting(cls) -> Select[int]:
+        """How many there are; the queue is capped, so counting them is cheap."""
+        return select(func.count()).select_from(cls)

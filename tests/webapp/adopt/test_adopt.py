@@ -237,3 +237,10 @@ def test_the_site_s_usual_sip_server_is_offered_first(bob, site):
     db.session.commit()
     page = bob.get(f"/adopt/{make_stray('0c383e0000bb').id}").text
     assert f'<option selected value="{second.id}">second' in page
+
+
+def test_the_menu_says_how_many_phones_wait(bob):
+    assert "bd-count" not in bob.get("/sites/").text
+    make_stray()
+    make_stray("0c383e0000ab")
+    assert '<span class="bd-count">2</span>' in bob.get("/sites/").text
