@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, func, insert, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from provisioning import model as domain
@@ -27,7 +27,6 @@ from webapp.models import Phone, Revision, SettingValue, SipServer, Site
 
 # Whole tables by their Core names: the mapper would cost more than the database.
 PHONES, REVISIONS = cast("Table", Phone.__table__), cast("Table", Revision.__table__)
-NEWEST = ("revision_id", "revision_sha256", "revised_at")
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -40,6 +39,22 @@ class Outcome:
     revision_id: int | None = None
     message: str = ""
     params: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What phones share for which the same people chose the same: made once for all of them."""
+
+    effective: dict[str, Effective]
+    values: dict[str, domain.Value]
+    url: str
+    servers: dict[SipServer, domain.SipServer]
+
+    def server(self, chosen: SipServer) -> domain.SipServer:
+        found = self.servers.get(chosen)
+        if found is None:
+            found = self.servers[chosen] = server_of(chosen, self.values)
+        return found
 
 
 class Settings:
@@ -55,26 +70,24 @@ class Settings:
         self.values: dict[tuple[str, str], dict[str, str]] = {}
         for row in db.session.scalars(select(SettingValue).where(wide | own)):
             self.values.setdefault((row.scope, row.target), {})[row.key] = row.value
-        self.known: dict[tuple[object, ...], dict[str, Effective]] = {}
-        self.plain: dict[int, dict[str, domain.Value]] = {}
+        self.shared: dict[tuple[object, ...], InForce] = {}
 
     def of(self, phone: Phone) -> dict[str, Effective]:
-        own = self.values.get(("phone", str(phone.id)), {})
-        shared = (phone.model, phone.site_id, phone.profile_id)
-        if own:
-            return resolve(self.layers(phone))
-        if shared not in self.known:
-            self.known[shared] = resolve(self.layers(phone))
-        return self.known[shared]
+        return self.in_force(phone).effective
 
-    def values_of(self, phone: Phone) -> dict[str, domain.Value]:
-        """The settings in force without their origins; phones that share them share the dict."""
-        found = self.of(phone)
+    def in_force(self, phone: Phone) -> InForce:
         if ("phone", str(phone.id)) in self.values:
-            return {key: one.value for key, one in found.items()}
-        if id(found) not in self.plain:  # `known` keeps it alive, so its id stays its own
-            self.plain[id(found)] = {key: one.value for key, one in found.items()}
-        return self.plain[id(found)]
+            return self.resolved(phone)
+        key = (phone.model, phone.site_id, phone.profile_id)
+        found = self.shared.get(key)
+        if found is None:
+            found = self.shared[key] = self.resolved(phone)
+        return found
+
+    def resolved(self, phone: Phone) -> InForce:
+        effective = resolve(self.layers(phone))
+        values = {key: one.value for key, one in effective.items()}
+        return InForce(effective, values, site_url(phone.site), {})
 
     def layers(self, phone: Phone) -> list[Layer]:
         found = registry().model(phone.model)
@@ -104,7 +117,7 @@ def server_of(chosen: SipServer, settings: dict[str, domain.Value]) -> domain.Si
 
 def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
     """The stored phone as the renderer wants it."""
-    values = settings.values_of(phone)
+    shared = settings.in_force(phone)
     return domain.Phone(
         mac=phone.mac,
         model=phone.model,
@@ -116,13 +129,13 @@ def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
                 auth_user=line.auth_user or line.user,
                 display_name=line.display_name or line.user,
                 label=line.label or line.user,
-                server=server_of(line.sip_server, values),
+                server=shared.server(line.sip_server),
             )
             for line in phone.lines
         ),
-        settings=values,
+        settings=shared.values,
         secrets=domain.Secrets(phone.admin_password, phone.user_password, phone.menu_pin),
-        url=site_url(phone.site),
+        url=shared.url,
     )
 
 
@@ -154,22 +167,30 @@ def revise(
 def store(
     changed: Sequence[tuple[Phone, Rendered, str]], run_id: int | None, origin: str
 ) -> list[Outcome]:
+    """Store the files that are still new once their phones are held."""
     if not changed:
         return []
-    stored = lock([phone.id for phone, _, _ in changed])
-    gone = [phone.id for phone, _, _ in changed if phone.id not in stored]
-    same = [
-        Outcome(phone.id, "unchanged", stored[phone.id][0])
-        for phone, _, sha256 in changed
-        if phone.id in stored and stored[phone.id][1] == sha256
-    ]
-    known = {*gone, *(outcome.phone_id for outcome in same)}
-    changed = [entry for entry in changed if entry[0].id not in known]
-    if not changed:
+    held = lock([phone.id for phone, _, _ in changed])
+    same, new = [], []
+    for phone, file, sha256 in changed:
+        number, newest = held.get(phone.id, (None, sha256))
+        if newest != sha256:
+            new.append((phone, file, sha256))
+        elif phone.id in held:
+            same.append(Outcome(phone.id, "unchanged", number))
+    if not new:
         return same
-    ids = [phone.id for phone, _, _ in changed]
-    numbers = last_numbers(ids)
-    now = utcnow()
+    add_revisions(new, run_id, origin)
+    ids = newest_ids([phone.id for phone, _, _ in new])
+    point_at([(phone, ids[phone.id], sha256) for phone, _, sha256 in new])
+    return same + [Outcome(phone.id, "new", ids[phone.id]) for phone, _, _ in new]
+
+
+def add_revisions(
+    new: Sequence[tuple[Phone, Rendered, str]], run_id: int | None, origin: str
+) -> None:
+    numbers = last_numbers([phone.id for phone, _, _ in new])
+    every = {"run_id": run_id, "origin": origin, "created_at": utcnow()}
     rows = [
         {
             "phone_id": phone.id,
@@ -180,23 +201,11 @@ def store(
             "content_type": file.content_type,
             "model": phone.model,
             "template_version": file.version,
-            "run_id": run_id,
-            "origin": origin,
-            "created_at": now,
+            **every,
         }
-        for phone, file, sha256 in changed
+        for phone, file, sha256 in new
     ]
     db.session.execute(insert(REVISIONS), rows)
-    made = {
-        row.phone_id: (row.id, row.sha256)
-        for row in db.session.execute(
-            select(Revision.id, Revision.phone_id, Revision.sha256)
-            .where(Revision.phone_id.in_(ids))
-            .order_by(Revision.number)
-        )
-    }
-    point_at([phone for phone, _, _ in changed], made)
-    return same + [Outcome(phone.id, "new", made[phone.id][0]) for phone, _, _ in changed]
 
 
 def lock(phone_ids: Sequence[int]) -> dict[int, tuple[int | None, str | None]]:
@@ -205,31 +214,40 @@ def lock(phone_ids: Sequence[int]) -> dict[int, tuple[int | None, str | None]]:
     Without it two runs that rendered the same phone at once would both store the same file.
     """
     if db.engine.dialect.name == "sqlite":  # no row locks: any write statement takes the file's
-        nothing = update(Phone).where(Phone.id == 0).values(label=Phone.label)
-        db.session.execute(nothing.execution_options(synchronize_session=False))
-    query = select(Phone.id, Phone.revision_id, Phone.revision_sha256)
-    query = query.where(Phone.id.in_(phone_ids)).order_by(Phone.id).with_for_update()
+        db.session.execute(update(PHONES).where(PHONES.c.id == 0).values(label=PHONES.c.label))
+    query = select(PHONES.c.id, PHONES.c.revision_id, PHONES.c.revision_sha256)
+    query = query.where(PHONES.c.id.in_(phone_ids)).order_by(PHONES.c.id).with_for_update()
     return {row[0]: (row[1], row[2]) for row in db.session.execute(query)}
 
 
 def last_numbers(phone_ids: Iterable[int]) -> dict[int, int]:
-    query = select(Revision.phone_id, func.max(Revision.number)).group_by(Revision.phone_id)
-    rows = db.session.execute(query.where(Revision.phone_id.in_(list(phone_ids))))
-    return {row[0]: row[1] for row in rows}
+    return greatest(REVISIONS.c.number, phone_ids)
 
 
-def point_at(phones: Sequence[Phone], made: dict[int, tuple[int, str]]) -> None:
-    """Make these revisions (phone id -> revision id, hash) the newest ones of their phones."""
+def newest_ids(phone_ids: Iterable[int]) -> dict[int, int]:
+    """The ids of what was just stored; the phones are held, so nobody can have stored since."""
+    return greatest(REVISIONS.c.id, phone_ids)
+
+
+def greatest(column: ColumnElement[int], phone_ids: Iterable[int]) -> dict[int, int]:
+    """The greatest value of a column among the revisions of each phone that has any."""
+    owner = REVISIONS.c.phone_id
+    query = select(owner, func.max(column)).where(owner.in_(list(phone_ids))).group_by(owner)
+    return {row[0]: row[1] for row in db.session.execute(query)}
+
+
+def point_at(made: Sequence[tuple[Phone, int, str]]) -> None:
+    """Make these revisions (phone, id, hash) the newest ones of their phones, in one statement."""
     now = utcnow()
-    statement = update(PHONES).where(PHONES.c.id == bindparam("phone"))
-    rows = []
-    for phone in phones:
-        number, sha256 = made[phone.id]
-        new = {"revision_id": number, "revision_sha256": sha256, "revised_at": now}
-        rows.append({"phone": phone.id, **new})
-        for name, value in new.items():
-            set_committed_value(phone, name, value)
-    db.session.execute(statement.values({name: bindparam(name) for name in NEWEST}), rows)
+    statement = update(PHONES).where(
+        PHONES.c.id == REVISIONS.c.phone_id, REVISIONS.c.id.in_([number for _, number, _ in made])
+    )
+    values = {"revision_id": REVISIONS.c.id, "revision_sha256": REVISIONS.c.sha256}
+    db.session.execute(statement.values(**values, revised_at=now))
+    for phone, number, sha256 in made:
+        set_committed_value(phone, "revision_id", number)
+        set_committed_value(phone, "revision_sha256", sha256)
+        set_committed_value(phone, "revised_at", now)
 
 
 def roll_back(phone: Phone, older: Revision) -> Revision:

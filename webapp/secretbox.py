@@ -8,6 +8,7 @@ import os
 import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +24,13 @@ from webapp.extensions import Blob
 # A packed body: this, 4 octets that name the key, the nonce, the sealed octets with their tag.
 BODY = b"\x01"  # a Fernet token begins with "g"
 HEAD, NONCE = 5, 12  # octets
+
+# What most files of most phones have in common need not be stored with each of them. Bodies that
+# are stored can be read with this very text only: it must never change. A better one would be a
+# second file beside it (zlib says in a body's first octets which one it wants).
+COMMON = Path(__file__).with_name("bodies.dict").read_bytes()
+WINDOW, MEMORY = 14, 6  # 16 KB hold that text and a phone's file; more would only cost time
+FRESH = zlib.compressobj(1, zlib.DEFLATED, WINDOW, MEMORY, zlib.Z_DEFAULT_STRATEGY, COMMON)
 
 
 class SecretBoxError(Exception):
@@ -61,12 +69,14 @@ class SecretBox:
 
         Level 1 is a quarter faster than 6 and makes these small files 5 % larger.
         """
-        return self._seal_body(zlib.compress(body, 1))
+        stream = FRESH.copy()
+        return self._seal_body(stream.compress(body) + stream.flush())
 
     def unpack(self, stored: bytes) -> bytes:
-        """Bodies once were Fernet tokens, and such are read too."""
+        """Bodies once were Fernet tokens, and made without COMMON; such are read too."""
         opened = self._open_body(stored) if stored[:1] == BODY else self.open(stored)
-        return zlib.decompress(opened)
+        stream = zlib.decompressobj(zdict=COMMON)
+        return stream.decompress(opened) + stream.flush()
 
     def _seal_body(self, plain: bytes) -> bytes:
         nonce = os.urandom(NONCE)

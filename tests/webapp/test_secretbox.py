@@ -1,15 +1,18 @@
 """What is stored can be read with the right keys, by nobody else, and not after tampering."""
 
+import hashlib
 import zlib
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
 from webapp.config import new_key
-from webapp.secretbox import SecretBox, SecretBoxError
+from webapp.secretbox import COMMON, SecretBox, SecretBoxError
 
 BODY = b"<sysConf>secret</sysConf>" * 100
 KEY = new_key()
+GOLDEN = Path(__file__).parents[1] / "provisioning" / "golden"
 CUT = (0, 1, 3, 5, 8, 17, 20, -1)
 
 
@@ -75,3 +78,17 @@ def test_what_no_key_opens_is_not_rotated():
     for sealed in (SecretBox([KEY]).pack(BODY), SecretBox([KEY]).seal(b"text")):
         with pytest.raises(SecretBoxError):
             SecretBox([new_key()]).rotate(sealed)
+
+
+def test_the_common_text_is_what_stored_bodies_were_made_with():
+    """Whoever sees this fail has made every stored body unreadable: restore webapp/bodies.dict."""
+    assert hashlib.sha256(COMMON).hexdigest() == (
+        "742a81b71e1934e594a7e1ca9964eb38b8b40d30f1ee93154ed51432946b22fb"
+    )
+
+
+@pytest.mark.parametrize(
+    "file", ["fanvil-x1sg.xml", "fanvil-x5u.xml", "audiocodes-405hd.cfg", "flyingvoice-fip14g.cfg"]
+)
+def test_what_files_have_in_common_is_not_stored_with_each(file):
+    assert len(SecretBox([KEY]).pack((GOLDEN / file).read_bytes())) < 600
