@@ -3,14 +3,18 @@
 import logging
 import secrets
 
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import AnonymousUserMixin, current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from provisioning.errors import ProvisioningError
-from webapp import htmx
+from webapp import access, htmx
+from webapp.extensions import db
 from webapp.i18n import said
+from webapp.user_agent import printable
 
 log = logging.getLogger("belldesk.web")
 PAGES = {403, 404, 422, 429, 500}
@@ -38,7 +42,11 @@ def refused(error: ProvisioningError) -> Response:
     return page(422, said(error))
 
 
-def expired(error: CSRFError) -> Response:
+def expired(error: CSRFError) -> ResponseReturnValue:
+    """The token goes with the session: whose session has run out is asked to sign in."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not current_user.is_authenticated and getattr(view, "access", "public") != "public":
+        return access.to_sign_in()
     return page(422, _("This form is too old or was not sent from this desk. Load the page again."))
 
 
@@ -50,11 +58,17 @@ def http_error(error: HTTPException) -> Response:
 
 
 def unexpected(error: Exception) -> Response:
-    log.exception("reference=%s %s %s", g.get("reference", "-"), request.method, request.path)
+    path = printable(request.path, 300)
+    log.exception("reference=%s %s %s", g.get("reference", "-"), request.method, path)
+    g._login_user = AnonymousUserMixin()  # the page must not ask a database that may be away
+    db.session.rollback()  # PostgreSQL would refuse what the page itself has to read
     return page(500)
 
 
 def page(code: int, message: str = "") -> Response:
+    """The page, or a toast, for an error; its reference goes into the log with what was asked."""
+    if code != 500:
+        note(code)
     if htmx.is_fragment() and code != 500:
         response = make_response(message, code)
         response.headers["HX-Reswap"] = "none"
@@ -65,3 +79,9 @@ def page(code: int, message: str = "") -> Response:
         render_template(template, reference=g.get("reference", ""), message=message, code=code),
         code,
     )
+
+
+def note(code: int) -> None:
+    path = printable(request.path, 300)
+    reference, address = g.get("reference", "-"), request.remote_addr
+    log.info("reference=%s %d %s %s address=%s", reference, code, request.method, path, address)

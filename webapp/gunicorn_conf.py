@@ -1,5 +1,6 @@
 """How gunicorn runs Belldesk: `gunicorn -c python:webapp.gunicorn_conf wsgi:app`."""
 
+import logging
 import os
 
 from webapp.config import Config
@@ -20,4 +21,6 @@ permit_obsolete_folding = True
 control_socket_disable = True
 accesslog = None
 errorlog = "-"
+# For our own loggers; gunicorn's write by themselves.
+logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
 loglevel = os.environ.get("BELLDESK_LOG_LEVEL", "warning")
