@@ -11,6 +11,7 @@ from webapp.extensions import db
 from webapp.passwords import SHORTEST
 from webapp.setup.forms import FirstForm
 from webapp.setup.services import claim, create_administrator, is_open
+from webapp.signing_in import sign_in
 
 bp = Blueprint("setup", __name__)
 
@@ -26,9 +27,11 @@ def first(token: str) -> ResponseReturnValue:
         return page, 200 if request.method == "GET" else 422
     if not claim():
         abort(404)
-    user = create_administrator(form.name.data, form.password.data)
-    access.open_session(user)
     with acting_as("setup"):
+        user = create_administrator(form.name.data, form.password.data)
         db.session.commit()
+    sign_in(user.name, form.password.data, access.visitor(user.name))  # the log's first row
+    access.open_session(user)
+    db.session.commit()
     flash(_("Welcome, %(name)s. Belldesk is yours now.", name=user.name), "ok")
     return redirect("/", 303)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from webapp.extensions import db
-from webapp.models import AuditEntry, User
+from webapp.models import AuditEntry, SignIn, User
 from webapp.setup.services import setup_link, token_file
 
 FORM = {"name": "erin", "password": "a sentence to remember", "again": "a sentence to remember"}
@@ -38,7 +38,10 @@ def test_the_link_makes_an_administrator_who_is_signed_in(anonymous, link):
     assert answer.status_code == 303
     assert db.session.scalar(User.named("erin")).is_admin
     assert anonymous.get("/account").status_code == 200
-    assert db.session.scalar(AuditEntry.newest_first()).entity == "User"
+    entry = db.session.scalar(AuditEntry.newest_first())
+    assert (entry.entity, entry.actor) == ("User", "setup")
+    attempt = db.session.scalar(SignIn.newest_first())
+    assert (attempt.name, attempt.success) == ("erin", True)
 
 
 def test_the_link_works_once(anonymous, link):
