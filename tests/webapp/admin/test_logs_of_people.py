@@ -171,7 +171,8 @@ def test_the_audit_of_a_right_names_the_department(alice):
     rows = {row.action: (row.label, row.changes) for row in db.session.scalars(query)}
     assert rows["create"][0] == "readers"
     assert rows["create"][1]["permission"] == [None, "logs.read"]
-    assert rows["delete"][0] == "readers: sites.read"
+    assert rows["delete"][0] == "readers"
+    assert rows["delete"][1]["permission"] == ["sites.read", None]
 
 
 def test_the_menu_shows_where_one_is(alice):
