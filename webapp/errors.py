@@ -21,7 +21,6 @@ PAGES = {403, 404, 422, 429, 500}
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(number_the_request)
     app.after_request(show_the_number)
     app.register_error_handler(ProvisioningError, refused)
     app.register_error_handler(CSRFError, expired)
@@ -29,12 +28,16 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, unexpected)
 
 
-def number_the_request() -> None:
-    g.reference = secrets.token_hex(5)
+def reference() -> str:
+    """This request's; made when first asked for, since CSRF refuses before anything else runs."""
+    if "reference" not in g:
+        g.reference = secrets.token_hex(5)
+    found: str = g.reference
+    return found
 
 
 def show_the_number(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.get("reference", "")
+    response.headers["X-Request-ID"] = reference()
     return response
 
 
@@ -59,7 +62,7 @@ def http_error(error: HTTPException) -> Response:
 
 def unexpected(error: Exception) -> Response:
     path = printable(request.path, 300)
-    log.exception("reference=%s %s %s", g.get("reference", "-"), request.method, path)
+    log.exception("reference=%s %s %s", reference(), request.method, path)
     g._login_user = AnonymousUserMixin()  # the page must not ask a database that may be away
     db.session.rollback()  # PostgreSQL would refuse what the page itself has to read
     return page(500)
@@ -76,12 +79,12 @@ def page(code: int, message: str = "") -> Response:
         return htmx.trigger(response, toast=toast)
     template = f"errors/{code if code in PAGES else 422}.html"
     return make_response(
-        render_template(template, reference=g.get("reference", ""), message=message, code=code),
+        render_template(template, reference=reference(), message=message, code=code),
         code,
     )
 
 
 def note(code: int) -> None:
     path = printable(request.path, 300)
-    reference, address = g.get("reference", "-"), request.remote_addr
-    log.info("reference=%s %d %s %s address=%s", reference, code, request.method, path, address)
+    address = request.remote_addr
+    log.info("reference=%s %d %s %s address=%s", reference(), code, request.method, path, address)

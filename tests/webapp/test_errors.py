@@ -68,7 +68,9 @@ def test_a_fragment_whose_session_has_run_out_comes_back_to_its_page(strict):
     assert answer.headers["HX-Redirect"] == "/login?next=/phones/?q%3Da"
 
 
-def test_a_form_of_a_public_page_that_is_too_old_says_so(strict):
+def test_a_form_of_a_public_page_that_is_too_old_says_so(strict, caplog):
+    caplog.set_level(logging.INFO, "belldesk")
     answer = strict.post("/login", data={"name": "bob", "password": "x"})
     assert answer.status_code == 422
     assert "too old" in answer.text
+    assert f"reference={reference_in(answer)} 422 POST /login " in caplog.text
