@@ -51,6 +51,18 @@ def read_yealink(body):
     return found
 
 
+def read_indexed(body):
+    """Return {"user_name": ..} for elements, {("user_name", "1"): ..} for those with an idx."""
+    found = {}
+    for element in ElementTree.fromstring(body).iter():
+        if len(element) == 0:
+            idx = element.get("idx")
+            name = (element.tag, idx) if idx else element.tag
+            assert name not in found, f"{name} stands twice in the file"
+            found[name] = element.text or ""
+    return found
+
+
 def fanvil_account(values, number):
     line = f"sip.line.{number}"
     account = {
@@ -105,6 +117,32 @@ def yealink_account(values, number):
     }
 
 
+def host_of(text):
+    """Return the host of "host:5060" and "[2001:db8::1]:5060"."""
+    host, colon, port = text.rpartition(":")
+    assert colon and port.isdigit(), text
+    inside = host.removeprefix("[").removesuffix("]")
+    return inside if len(host) == len(inside) + 2 and ":" in inside else host
+
+
+def snom_account(values, number):
+    def said(name):
+        return values[(name, str(number))]
+
+    outbound, sign, _ = said("user_outbound").rpartition(";transport=")
+    assert sign
+    account = {
+        "user": said("user_name"),
+        "password": said("user_pass"),
+        "auth_user": said("user_pname"),
+        "display_name": said("user_realname"),
+        "label": said("user_idle_text"),
+        "host": host_of(said("user_host")),
+    }
+    # Without a proxy the server itself stands there.
+    return account if outbound == said("user_host") else account | {"proxy_host": host_of(outbound)}
+
+
 # A new family cannot be rendered untested: its reader is missing here.
 READERS = {
     "sysconf": (read_fanvil, fanvil_account),
@@ -112,9 +150,11 @@ READERS = {
     "fip": (read_pairs, flyingvoice_account),
     "t": (read_yealink, yealink_account),
     "t2": (read_yealink, yealink_account),
+    "desk": (read_indexed, snom_account),
+    "d8": (read_indexed, snom_account),
 }
 # Where a line without a label shows its user.
-LABELLED = {"t", "t2"}
+LABELLED = {"t", "t2", "desk", "d8"}
 
 
 def read(model, body):

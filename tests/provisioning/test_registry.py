@@ -147,6 +147,12 @@ def test_a_model_knows_the_names_of_its_file(key, names):
 AUDC = "AUDC-IPPhone"
 MAC = "00:21:F2:22:AE:F1"
 YEA = "00:15:65:4a:a9:37"
+SNOM = "Mozilla/4.0 (compatible; snom"
+SNOM_D785 = (
+    f"{SNOM}D785-SIP 10.1.169.16 2010.12-00001-gd311851f1 (Feb 25 2019 - 14:19:43) "
+    "00041396D9B4 SXM:0 UXM:0 UXMC:0)"
+)
+SNOM_710 = f"{SNOM}710-SIP 8.7.5.35 1.1.5-IFX-05.01.12 000413741767)"
 AGENTS = [
     ("Fanvil X6U Pro 0.0.10 0c383e2cd782", "fanvil", "X6U Pro", "0.0.10", "0c383e2cd782"),
     ("Fanvil X5U-V2 2.12.16 0c383e557eb1", "fanvil", "X5U-V2", "2.12.16", "0c383e557eb1"),
@@ -159,6 +165,8 @@ AGENTS = [
     (f"yealink SIP-T18 18.0.0.80 {YEA}", "yealink", "T18", "18.0.0.80", YEA),
     ("Yealink SIP-T56A 58.80.0.25 001565f429a4", "yealink", "T56A", "58.80.0.25", "001565f429a4"),
     ("Yealink CP960 73.80.0.25 001565f429a4", "yealink", "CP960", "73.80.0.25", "001565f429a4"),
+    (SNOM_D785, "snom", "D785", "10.1.169.16", "00041396D9B4"),
+    (SNOM_710, "snom", "710", "8.7.5.35", "000413741767"),
     (f"W52P 25.30.0.2 {YEA}", "yealink", "W52P", "25.30.0.2", YEA),
     (f"Flyingvoice FIP13G V0.6.24 {MAC}", "flyingvoice", "FIP13G", "0.6.24", MAC),
 ]  # fmt: skip
@@ -167,10 +175,9 @@ AGENTS = [
 @pytest.mark.parametrize(("agent", "vendor", "model", "firmware", "mac"), AGENTS)
 def test_a_real_user_agent_is_understood_by_its_vendor_alone(agent, vendor, model, firmware, mac):
     hits = [
-        (each.key, match.groupdict())
+        (each.key, next(match.groupdict() for match in matches if match))
         for each in registry().vendors.values()
-        for pattern in each.user_agents
-        if (match := pattern.search(agent))
+        if any(matches := [pattern.search(agent) for pattern in each.user_agents])
     ]
     found = {"model": model, "firmware": firmware} | ({"mac": mac} if mac else {})
     assert hits == [(vendor, found)]
