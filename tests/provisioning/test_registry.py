@@ -1,4 +1,6 @@
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,20 @@ def test_a_family_can_have_file_names_of_its_own(acme):
     models = Registry.load(acme.parent)
     assert models.model("acme-a1").files("aabbcc00000f") == ("acmeA1-aabbcc00000f.ini",)
     assert models.vendors["acme"].files == ("acmeA1-{mac}.ini",)
+
+
+def test_the_vendor_in_the_handbook_works(tmp_path):
+    handbook = Path(__file__).parents[2] / "docs" / "development.md"
+    parts = re.findall(
+        r"(?:# |{# )provisioning/vendors/(\S+)(?: #})?\n(.*?)```", handbook.read_text(), re.S
+    )
+    for name, text in parts:
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    assert [name for name, text in parts] == ["acme/vendor.toml", "acme/a.j2"]
+    models = Registry.load(extra=[tmp_path])
+    assert render(make_phone("acme-a1", models=models), models).body == b"user=1001\n"
 
 
 def test_a_new_vendors_quirks_reach_its_templates(acme):
