@@ -6,6 +6,7 @@ folder, outside the database and outside its backup, and are created on the firs
 
 import os
 import secrets
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -68,15 +69,16 @@ class Config:
     def from_environment(cls) -> "Config":
         get = os.environ.get
         instance = folder("BELLDESK_INSTANCE", ROOT / "instance")
+        port = number("BELLDESK_PORT", cls.port, 1, 65535)
         return cls(
             instance=instance,
             env=chosen("BELLDESK_ENV", ENVIRONMENTS, "prod"),
             database_url=database("BELLDESK_DATABASE_URL"),
             redis_url=get("BELLDESK_REDIS_URL", ""),
             doors=frozenset(some_of("BELLDESK_DOORS", DOORS)),
-            base_url=address("BELLDESK_BASE_URL"),
+            base_url=address("BELLDESK_BASE_URL") or f"http://{own_address()}:{port}",
             host=get("BELLDESK_HOST", cls.host),
-            port=number("BELLDESK_PORT", cls.port, 1, 65535),
+            port=port,
             tftp_host=get("BELLDESK_TFTP_HOST", cls.tftp_host),
             tftp_port=number("BELLDESK_TFTP_PORT", cls.tftp_port, 1, 65535),
             trusted_proxies=number("BELLDESK_TRUSTED_PROXIES", 0, most=9),
@@ -93,6 +95,16 @@ class Config:
             or kept(instance / "secret", lambda: secrets.token_urlsafe(48)),
             keys=usable((get("BELLDESK_KEYS", "") or kept(instance / "keys", new_key)).split()),
         )
+
+
+def own_address() -> str:
+    """The address other machines on this network most likely reach us at; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
 
 
 def new_key() -> str:

@@ -1,5 +1,7 @@
 """Wrong values of the environment are refused in words, before anything starts."""
 
+import re
+
 import pytest
 
 from webapp.config import Config, new_key
@@ -64,3 +66,8 @@ def test_the_secrets_are_made_once_and_for_the_owner_only(read, tmp_path):
     assert (first.secret_key, first.keys) == (again.secret_key, again.keys)
     for name in ("secret", "keys"):
         assert (tmp_path / "instance" / name).stat().st_mode & 0o077 == 0
+
+
+def test_phones_reach_this_machine_unless_told_otherwise(read):
+    assert re.fullmatch(r"http://[0-9.]+:8123", read(PORT="8123").base_url)
+    assert read(BASE_URL="https://desk.example.net/").base_url == "https://desk.example.net"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import FrameType
 
 import click
@@ -57,16 +57,6 @@ def die_with_parent() -> None:
     """Let the kernel stop the child even when this process is killed (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def own_address() -> str:
-    """The address other machines on this network most likely reach us at; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
 
 
 def check_ports(config: Config) -> None:
@@ -167,14 +157,10 @@ class Supervisor:
 
 
 def configuration() -> Config:
-    """Read the environment; phones reach us at our own address unless it says otherwise."""
     try:
-        config = Config.from_environment()
+        return Config.from_environment()
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
-    if config.base_url:
-        return config
-    return replace(config, base_url=f"http://{own_address()}:{config.port}")
 
 
 def run_together(
@@ -188,6 +174,7 @@ def run_together(
     link = prepare(app, config.base_url)
     populate(app)
     announce(config, link)
+    # All of them say the same address, also when this machine's changes while they run.
     environment = os.environ | {"BELLDESK_BASE_URL": config.base_url}
     Supervisor([*commands(config), *more], environment).run()
 
