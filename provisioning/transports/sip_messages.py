@@ -82,6 +82,13 @@ class Message:
         """Return each of several values, on one line or on several (not for challenges)."""
         return [part for line in self.all(name) for part in split(line, ",") if part]
 
+    def vias(self) -> list[str]:
+        """Return the path of the message, the last step first; there is at least one."""
+        found = self.values("Via")
+        if not found:
+            raise SipError("Via is empty")
+        return found
+
     def cseq(self) -> "CSeq":
         found = _CSEQ.fullmatch(self.first("CSeq"))
         if not found:

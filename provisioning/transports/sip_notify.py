@@ -22,13 +22,13 @@ from provisioning.transports.sip_exchange import Exchange, Outcome, Sender, Targ
 from provisioning.transports.sip_fields import SipError, parse_via, same_address
 from provisioning.transports.sip_messages import MAX_MESSAGE, Response, parse
 from provisioning.transports.sip_pace import Pace
+from provisioning.transports.sip_sockets import bound, local_towards
 from provisioning.transports.sip_streams import Stream
 
 __all__ = ["Credentials", "Notifier", "Outcome", "Target", "Timers"]
 
 log = logging.getLogger(__name__)
 
-BUFFER = 4 * 1024 * 1024  # thousands of answers may come in one moment
 SENDS_A_TURN = 64  # before the answers that came meanwhile are read
 LONGEST_WAIT = 1.0
 
@@ -113,6 +113,8 @@ class Notifier:
 
     def _patience(self, now: float) -> float:
         """Return how long nothing is due."""
+        if not self._is_busy():
+            return 0.0
         due = [now + LONGEST_WAIT]
         if self._timetable:
             due.append(self._timetable[0][0])
@@ -160,7 +162,7 @@ class Notifier:
         if target.address not in self._here:
             ours = str(sock.getsockname()[0])
             unsaid = ipaddress.ip_address(ours).is_unspecified
-            self._here[target.address] = local_towards(target, family) if unsaid else ours
+            self._here[target.address] = local_towards(target.address, family) if unsaid else ours
         return self._here[target.address], int(sock.getsockname()[1])
 
     def _socket(self, family: int) -> socket.socket:
@@ -213,7 +215,7 @@ class Notifier:
     def _hear(self, message: object, address: str, port: int) -> None:
         if not isinstance(message, Response):
             return
-        vias = message.all("Via")
+        vias = message.vias()
         exchange = self._branches.get(parse_via(vias[0]).params.get("branch", ""))
         # RFC 3581, section 4: the answer comes from the address and port that we sent to.
         if not exchange or exchange.target.port != port or len(vias) != 1:
@@ -307,7 +309,7 @@ class Notifier:
         try:
             for message in stream.serve(events):
                 if isinstance(message, Response) and not exchange.outcome:
-                    via = parse_via(message.first("Via"))
+                    via = parse_via(message.vias()[0])
                     if via.params.get("branch") == exchange.branch:
                         self._take(exchange, message)
             if not exchange.outcome:
@@ -336,28 +338,6 @@ def family_of(target: Target) -> int:
     if not 0 < target.port < 65536 or target.transport not in ("udp", "tcp"):
         raise SipError("neither UDP nor TCP, or no such port")
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
-
-
-def bound(family: int, host: str, port: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def local_towards(target: Target, family: int) -> str:
-    """Ask the system which of our addresses it would use; nothing is sent."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((target.address, target.port))
-        return str(probe.getsockname()[0])
 
 
 def said(refusal: OSError) -> str:
