@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import access, audit, errors, i18n, menu, security
+from webapp import access, audit, errors, i18n, incoming, menu, security
 from webapp.config import ROOT, Config
 from webapp.extensions import csrf, db, login_manager, migrate
 from webapp.secretbox import SecretBox
@@ -51,6 +51,7 @@ def create_app(config: Config | None = None) -> Flask:
     i18n.init_app(app)
     security.init_app(app)
     errors.init_app(app)
+    incoming.init_app(app)
     menu.init_app(app)
     app.jinja_env.globals.update(asset=asset, may=access.may, config_env=config.env)
     app.jinja_env.globals.update(html_language=i18n.html_language)
@@ -71,7 +72,8 @@ def configure(app: Flask, config: Config) -> None:
     app.config.from_mapping(
         SECRET_KEY=config.secret_key,
         SQLALCHEMY_DATABASE_URI=config.url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
+        # Without the parameters: an error with them in it would be a secret in a log.
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True, "hide_parameters": True},
         PERMANENT_SESSION_LIFETIME=config.session_lifetime,
         SESSION_COOKIE_NAME="belldesk",
         SESSION_COOKIE_HTTPONLY=True,

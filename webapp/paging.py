@@ -4,13 +4,14 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from flask import request
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Integer, Select, and_, or_
 
-from webapp.extensions import db
+from webapp.extensions import UtcDateTime, db
+from webapp.incoming import LARGEST_ID
 
 T = TypeVar("T")
 SIZE = 50
@@ -46,7 +47,7 @@ class Page(Generic[T]):
 def page_of(query: Select[Any], keys: Sequence[Key], size: int = SIZE) -> Page[Any]:
     """The page that the address asks for by ?after= or ?before=; a strange cursor is the first."""
     backwards = "before" in request.args
-    position = decode(request.args.get("before") or request.args.get("after") or "", len(keys))
+    position = decode(request.args.get("before") or request.args.get("after") or "", keys)
     if position is None:
         backwards = False
     else:
@@ -77,16 +78,30 @@ def encode(keys: Sequence[Key], row: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, length: int) -> list[Any] | None:
+def decode(cursor: str, keys: Sequence[Key]) -> list[Any] | None:
+    """Read a cursor of these keys; None when it is none that `encode` made."""
     if not cursor:
         return None
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        found = [datetime.fromisoformat(v["t"]) if isinstance(v, dict) else v for v in values]
-    except (ValueError, TypeError, KeyError):
+        found = [moment(v["t"]) if isinstance(v, dict) else v for v in values]
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
-    fits = all(isinstance(value, str | int | datetime) for value in found)
-    return found if fits and len(found) == length else None
+    good = len(found) == len(keys) and all(map(fits, keys, found))
+    return found if good else None
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def fits(key: Key, value: object) -> bool:
+    """True when the column can be compared with it: PostgreSQL is strict about that."""
+    if isinstance(key.column.type, UtcDateTime):
+        return isinstance(value, datetime)
+    if isinstance(key.column.type, Integer):
+        return type(value) is int and abs(value) <= LARGEST_ID
+    return isinstance(value, str) and value.isprintable()
 
 
 def plain(value: Any) -> Any:

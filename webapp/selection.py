@@ -4,7 +4,7 @@ Below the features, since lists, bulk deeds and runs must mean the same phones b
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select
@@ -65,6 +65,6 @@ def number(text: str | None) -> int | None:
 def moment_of(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo else None

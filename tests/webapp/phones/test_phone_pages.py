@@ -88,7 +88,7 @@ def test_a_phone_can_be_entered_by_hand(bob):
         ("lines-0-number", "3", "has 2 lines"),
         ("lines-0-number", "", "On which line"),
         ("lines-0-display_name", "two\nlines", "Display name: a control character"),
-        ("lines-0-user", "\x00", "a control character"),
+        ("lines-0-user", "\x01", "a control character"),
         ("lines-0-password", "a\tb", "Password: a control character"),
         ("lines-0-password", "", "needs its password"),
         ("lines-0-label", "x" * 201, "longer than 200"),
