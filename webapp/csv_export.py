@@ -2,17 +2,21 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from flask import Response, stream_with_context
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Where the list separator is a semicolon, as in Brazil and France, a spreadsheet splits there.
+LATER = re.compile("([;\t\r\n][ \"'\u00a0]*)(?=[=+@-])")
 BATCH = 500
 
 
 def safe(value: object) -> str:
     """Source of the rule: OWASP, CSV injection. The apostrophe keeps the text a text."""
     text = "" if value is None else str(value)
+    text = LATER.sub(r"\1'", text)
     return f"'{text}" if text.lstrip(" \u00a0").startswith(FORMULA) else text
 
 
