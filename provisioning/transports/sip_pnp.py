@@ -85,7 +85,7 @@ class Responder:
         self._told: OrderedDict[tuple[str, ...], Told] = OrderedDict()
         self._notifies: dict[str, Told] = {}
         self._taken: Counter[str] = Counter()
-        self._window_ends = self._next_scan = 0.0
+        self._window_ends = 0.0
         self._is_group = 224 <= socket.inet_aton(host)[0] <= 239
         self._memberships = Memberships(host) if self._is_group else None
         self._doors: list[socket.socket] = []
@@ -100,6 +100,7 @@ class Responder:
         except BaseException:
             self._close()
             raise
+        self._scan(time.monotonic())
         self.ports = [int(door.getsockname()[1]) for door in self._doors]
 
     def stop(self) -> None:
@@ -217,12 +218,16 @@ class Responder:
         if now >= self._window_ends:
             self._taken.clear()
             self._window_ends = now + self._limits.window
-        if self._memberships and now >= self._next_scan:
-            self._memberships.refresh()
-            self._next_scan = now + self._rescan
+        if now >= self._next_scan:
+            self._scan(now)
         while self._told and next(iter(self._told.values())).at < now - REMEMBER:
             self._forget_oldest()
         self._repeat(now)
+
+    def _scan(self, now: float) -> None:
+        self._next_scan = now + self._rescan
+        if self._memberships:
+            self._memberships.refresh()
 
     def _repeat(self, now: float) -> None:
         for branch, told in list(self._notifies.items()):
