@@ -10,10 +10,11 @@ import string
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Table, func, insert, select, update
+from sqlalchemy import ColumnElement, Dialect, Table, func, insert, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from provisioning import model as domain
@@ -21,12 +22,18 @@ from provisioning.errors import N_, ProvisioningError
 from provisioning.registry import registry
 from provisioning.render import Rendered, render
 from provisioning.settings import Effective, Layer, effective_server, resolve
+from webapp.bulk import Bulk, stored_time
 from webapp.config import Config
 from webapp.extensions import db, utcnow
 from webapp.models import Phone, Revision, SettingValue, SipServer, Site
+from webapp.secretbox import box
 
 # Whole tables by their Core names: the mapper would cost more than the database.
 PHONES, REVISIONS = cast("Table", Phone.__table__), cast("Table", Revision.__table__)
+FIELDS = (
+    *("phone_id", "number", "sha256", "body", "size", "content_type", "model"),
+    *("template_version", "run_id", "origin", "created_at"),
+)
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -190,13 +197,16 @@ def add_revisions(
     new: Sequence[tuple[Phone, Rendered, str]], run_id: int | None, origin: str
 ) -> None:
     numbers = last_numbers([phone.id for phone, _, _ in new])
-    every = {"run_id": run_id, "origin": origin, "created_at": utcnow()}
+    connection = db.session.connection()
+    every = {"run_id": run_id, "origin": origin}
+    every["created_at"] = stored_time(connection.dialect)(utcnow())
+    pack = box().pack
     rows = [
         {
             "phone_id": phone.id,
             "number": numbers.get(phone.id, 0) + 1,
             "sha256": sha256,
-            "body": file.body,
+            "body": pack(file.body),
             "size": len(file.body),
             "content_type": file.content_type,
             "model": phone.model,
@@ -205,7 +215,12 @@ def add_revisions(
         }
         for phone, file, sha256 in new
     ]
-    db.session.execute(insert(REVISIONS), rows)
+    bulk(connection.dialect).run(connection, rows)
+
+
+@lru_cache(maxsize=4)
+def bulk(dialect: Dialect) -> Bulk:
+    return Bulk(insert(REVISIONS).inline(), dialect, FIELDS)
 
 
 def lock(phone_ids: Sequence[int]) -> dict[int, tuple[int | None, str | None]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, bindparam, func, insert, or_, update
 
+from webapp.bulk import Bulk, stored_time
 from webapp.doors import strays
-from webapp.doors.bulk import Bulk, stored_time
 from webapp.doors.entry import Entry, clean
 from webapp.models import Fetch, Phone
 
