@@ -1,6 +1,7 @@
 """Headers that every page of the people's door carries."""
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 CSP = "; ".join(
     (
@@ -25,7 +26,15 @@ HEADERS = {
 }
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """No session cookie with a static file, which any proxy may keep and hand to others."""
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        return request.endpoint != "static" and super().should_set_cookie(app, session)
+
+
 def init_app(app: Flask) -> None:
+    app.session_interface = PageSessions()
     app.after_request(add_headers)
 
 
