@@ -13,13 +13,10 @@ from provisioning.formats import control_refusal
 from provisioning.registry import Model, registry
 from provisioning.render import carriable
 from webapp.extensions import db
-from webapp.models import Line, Phone, SipServer, Site, Stray
+from webapp.forms import model_choices, server_choices, site_choices, stripped
+from webapp.models import Line, Phone, Stray
 
 CARRIED = ("user", "password", "display_name")
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").strip()
 
 
 class AdoptForm(FlaskForm):
@@ -47,9 +44,9 @@ class AdoptForm(FlaskForm):
         )
         self.mac = stray.mac
         self.model.choices = [("", _("Choose the model")), *model_choices(stray.vendor)]
-        sites = [(site.id, str(site)) for site in db.session.scalars(Site.by_name())]
+        sites = site_choices()
         self.site_id.choices = sites if stray.site_id else [(0, _("Choose the site")), *sites]
-        self.servers = [(s.id, s.name) for s in db.session.scalars(SipServer.by_name())]
+        self.servers = server_choices()
         self.sip_server_id.choices = self.servers or [(0, _("There is no SIP server yet"))]
 
     @property
@@ -98,12 +95,3 @@ def usual_server(site_id: int | None) -> int | None:
     query = select(Line.sip_server_id).join(Phone, Phone.id == Line.phone_id)
     newest = query.where(Phone.site_id == site_id).order_by(Line.id.desc()).limit(1)
     return db.session.scalar(newest)
-
-
-def model_choices(vendor: str) -> list[tuple[str, str]]:
-    """The vendor's models, or all of them while nobody knows whose phone it is."""
-    return [
-        (model.key, model.name)
-        for model in registry().models.values()
-        if vendor not in registry().vendors or model.vendor.key == vendor
-    ]

@@ -6,12 +6,13 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from provisioning.errors import ProvisioningError
-from webapp import htmx, menu
+from webapp import htmx
 from webapp.access import needs
 from webapp.adopt import services
-from webapp.adopt.forms import AdoptForm, model_choices
+from webapp.adopt.forms import AdoptForm
 from webapp.adopt.guess import guess
 from webapp.extensions import db
+from webapp.forms import model_choices, site_choices
 from webapp.i18n import said
 from webapp.models import Phone, Site, Stray
 from webapp.paging import Key, page_of
@@ -33,8 +34,8 @@ def index() -> ResponseReturnValue:
         strays=page_of(services.queue(q), NEWEST),
         guess=guess,
         ticked=set(request.args.getlist("id")),
-        models=model_choices(""),
-        sites=[(site.id, str(site)) for site in db.session.scalars(Site.by_name())],
+        models=model_choices(),
+        sites=site_choices(),
     )
 
 
@@ -84,7 +85,7 @@ def create(stray_id: int) -> ResponseReturnValue:
 
 def page_of_phone(phone: Phone, edit: bool) -> str:
     endpoint = "phones.edit" if edit else "phones.show"
-    return url_for(endpoint, phone_id=phone.id) if menu.address("phones.index") else "/adopt/"
+    return url_for(endpoint, phone_id=phone.id)
 
 
 @bp.post("/bulk")

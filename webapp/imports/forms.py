@@ -5,8 +5,8 @@ from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
-from provisioning.registry import registry
 from webapp.extensions import db
+from webapp.forms import model_choices, server_choices, site_choices
 from webapp.imports.services import Choices
 from webapp.models import SipServer, Site
 
@@ -22,17 +22,9 @@ class ChoicesForm(FlaskForm):
 
     def fill(self) -> None:
         unsaid = _l("From the sheet")
-        models = registry().models.values()
-        sites, servers = (db.session.scalars(kind.by_name()) for kind in (Site, SipServer))
-        self.model.choices = [
-            SelectChoice("", unsaid),
-            *(SelectChoice(m.key, m.name) for m in models),
-        ]
-        self.site.choices = [SelectChoice(0, unsaid), *(SelectChoice(s.id, str(s)) for s in sites)]
-        self.sip_server.choices = [
-            SelectChoice(0, unsaid),
-            *(SelectChoice(s.id, s.name) for s in servers),
-        ]
+        self.model.choices = [("", unsaid), *model_choices()]
+        self.site.choices = [(0, unsaid), *site_choices()]
+        self.sip_server.choices = [(0, unsaid), *server_choices()]
 
     def chosen(self) -> Choices:
         return Choices(
@@ -47,7 +39,7 @@ class UploadForm(ChoicesForm):
     sheet = FileField(
         _l("List of phones"),
         validators=[FileRequired(_l("Choose a file first"))],
-        render_kw={"accept": ".csv,.txt,.tsv,.xlsx", "data-drop": ""},
+        render_kw={"accept": ".csv,.txt,.tsv,.xlsx"},
     )
 
 

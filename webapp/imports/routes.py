@@ -70,14 +70,10 @@ def again(form: UploadForm) -> Response:
     return htmx.render("imports/index.html", "imports/_upload.html", 422, form=form, page=newest())
 
 
-def load(import_id: int) -> SheetImport:
-    return db.session.get(SheetImport, import_id) or abort(404)
-
-
 @bp.get("/<int:import_id>")
 @needs("phones.read")
 def show(import_id: int) -> ResponseReturnValue:
-    draft = load(import_id)
+    draft = db.get_or_404(SheetImport, import_id)
     if draft.state != "draft":
         return htmx.render("imports/show.html", "imports/_state.html", draft=draft)
     return preview(draft, form_of(draft))
@@ -119,7 +115,7 @@ def preview(draft: SheetImport, form: PreviewForm, status: int = 200) -> Respons
 @bp.post("/<int:import_id>/choices")
 @needs("phones.write")
 def choices(import_id: int) -> ResponseReturnValue:
-    draft = load(import_id)
+    draft = db.get_or_404(SheetImport, import_id)
     form = PreviewForm()
     form.fill()
     if not form.validate_on_submit():
@@ -142,7 +138,7 @@ def choices(import_id: int) -> ResponseReturnValue:
 @needs("phones.write")
 def commit(import_id: int) -> ResponseReturnValue:
     """Hand the draft to the worker; the page follows it."""
-    draft = load(import_id)
+    draft = db.get_or_404(SheetImport, import_id)
     services.confirm(draft)
     db.session.commit()
     enqueue(tasks.COMMIT, draft.id)
@@ -152,7 +148,7 @@ def commit(import_id: int) -> ResponseReturnValue:
 @bp.post("/<int:import_id>/cancel")
 @needs("phones.write")
 def cancel(import_id: int) -> ResponseReturnValue:
-    services.cancel(load(import_id))
+    services.cancel(db.get_or_404(SheetImport, import_id))
     db.session.commit()
     flash(_("The upload was cancelled; nothing was written."), "ok")
     return htmx.go(url_for("imports.index"))
@@ -161,7 +157,7 @@ def cancel(import_id: int) -> ResponseReturnValue:
 @bp.post("/<int:import_id>/undo")
 @needs("phones.write")
 def undo(import_id: int) -> ResponseReturnValue:
-    done = load(import_id)
+    done = db.get_or_404(SheetImport, import_id)
     counts = take_back(done, force=request.form.get("force") == "1")
     db.session.commit()
     flash(
@@ -175,7 +171,7 @@ def undo(import_id: int) -> ResponseReturnValue:
 @needs("phones.write")
 def refused(import_id: int, kind: Literal["csv", "xlsx"]) -> ResponseReturnValue:
     """The bad rows with their reasons, to be corrected and uploaded again."""
-    draft = load(import_id)
+    draft = db.get_or_404(SheetImport, import_id)
     sheet = services.with_all_reasons(services.preview(draft))
     body = sheets.refusals_sheet(sheet, kind, said)
     types = {
@@ -189,7 +185,7 @@ def refused(import_id: int, kind: Literal["csv", "xlsx"]) -> ResponseReturnValue
 @needs("phones.reveal")
 def original(import_id: int) -> ResponseReturnValue:
     """The file as it was uploaded, passwords and all: audited."""
-    draft = load(import_id)
+    draft = db.get_or_404(SheetImport, import_id)
     if draft.body is None:
         abort(404)
     audit.record("reveal", "SheetImport", draft.id, draft.filename)

@@ -4,13 +4,14 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 
 from provisioning import sheet as sheets
 from provisioning.errors import N_, SheetError
 from provisioning.registry import registry
 from webapp.extensions import db, utcnow
 from webapp.imports.plan import Plan, make_plan, servers_by_name
+from webapp.jobs.rows import changed
 from webapp.models import SheetImport, SipServer, Site, User
 
 
@@ -112,8 +113,18 @@ def confirm(draft: SheetImport) -> None:
 
 
 def require(draft: SheetImport, *states: str) -> None:
+    """Raise unless it is in one of these states; from then on it is ours until the commit."""
+    if draft.id is not None:
+        hold(draft)
     if draft.state not in states:
         raise ImportStateError(IN_STATE[draft.state])
+
+
+def hold(draft: SheetImport) -> None:
+    """Let the second of two clicks wait here, and then see what the first has done."""
+    own = update(SheetImport).where(SheetImport.id == draft.id)
+    changed(own.values(state=SheetImport.state))  # SQLite has no row locks, but this takes the file
+    db.session.refresh(draft, ["state"], with_for_update=True)
 
 
 def with_all_reasons(plan: Plan) -> sheets.Sheet:

@@ -24,15 +24,18 @@ from provisioning.mac import format_mac, normalise_mac
 from provisioning.registry import Model, registry
 from provisioning.render import carriable
 from webapp.extensions import db
+from webapp.forms import (
+    models_by_vendor,
+    profile_choices,
+    server_choices,
+    site_choices,
+    stripped,
+)
 from webapp.i18n import said
-from webapp.models import Phone, Profile, SipServer, Site
+from webapp.models import Phone
 
 MOST_LINES = 64
 CARRIED = ("user", "password", "auth_user", "display_name", "label")
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").strip()
 
 
 class LineForm(Form):
@@ -71,11 +74,10 @@ class PhoneForm(FlaskForm):
         super().__init__(data=data_of(phone) if phone else None, **named)
         self.phone = phone
         self.kept = {str(line.id): line.password for line in phone.lines} if phone else {}
-        self.model.choices = model_choices()
-        self.site_id.choices = [(site.id, str(site)) for site in db.session.scalars(Site.by_name())]
-        profiles = db.session.scalars(Profile.by_name())
-        self.profile_id.choices = [(0, _("none")), *((p.id, p.name) for p in profiles)]
-        self.servers = [(s.id, s.name) for s in db.session.scalars(SipServer.by_name())]
+        self.model.choices = models_by_vendor()
+        self.site_id.choices = site_choices()
+        self.profile_id.choices = [(0, _("none")), *profile_choices()]
+        self.servers = server_choices()
         self.offer_servers()
 
     def offer_servers(self) -> None:
@@ -155,11 +157,3 @@ def data_of(phone: Phone) -> dict[str, object]:
         "label": phone.label,
         "lines": [{name: getattr(line, name) for name in names} for line in phone.lines],
     }
-
-
-def model_choices() -> dict[str, list[tuple[str, str]]]:
-    """Models under the name of their vendor."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for model in registry().models.values():
-        found.setdefault(model.vendor.name, []).append((model.key, model.name))
-    return found

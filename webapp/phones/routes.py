@@ -16,10 +16,10 @@ from webapp import htmx
 from webapp.access import confirmed, needs
 from webapp.csv_export import csv_response
 from webapp.extensions import db
+from webapp.forms import model_choices, profile_choices, site_choices
 from webapp.models import Line, Phone, Profile, Site
 from webapp.paging import Key, chosen_sort, page_of
 from webapp.phones import services
-from webapp.phones.forms import model_choices
 from webapp.selection import FILTERS, chosen, filtered, number
 
 bp = Blueprint("phones", __name__, url_prefix="/phones")
@@ -57,11 +57,11 @@ def choices() -> dict[str, Any]:
     """What the selects above the list offer."""
     return {
         "states": [("current", _("current")), ("stale", _("stale")), ("never", _("never fetched"))],
-        "models": [pair for group in model_choices().values() for pair in group],
+        "models": model_choices(),
         "vendors": [(vendor.key, vendor.name) for vendor in registry().vendors.values()],
-        "sites": [(site.id, str(site)) for site in db.session.scalars(Site.by_name())],
-        "profiles": [(p.id, p.name) for p in db.session.scalars(Profile.by_name())],
-        "model_names": {key: model.name for key, model in registry().models.items()},
+        "sites": site_choices(),
+        "profiles": profile_choices(),
+        "model_names": dict(model_choices()),
     }
 
 
@@ -99,8 +99,7 @@ def table(query: Select[Any]) -> Iterator[Sequence[object]]:
         Phone.fetched_at, Phone.fetched_address, Phone.firmware,
         Phone.fetched_sha256, Phone.revision_sha256,
     )  # fmt: skip
-    sites = {site.id: str(site) for site in db.session.scalars(Site.by_name())}
-    profiles = {p.id: p.name for p in db.session.scalars(Profile.by_name())}
+    sites, profiles = dict(site_choices()), dict(profile_choices())
     last = ""
     while True:
         rows = db.session.execute(

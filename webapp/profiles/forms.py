@@ -5,11 +5,8 @@ from wtforms import StringField
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from webapp.extensions import db
+from webapp.forms import stripped
 from webapp.models import Profile
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").strip()
 
 
 class ProfileForm(FlaskForm):

@@ -2,7 +2,6 @@
 
 from flask import (
     Blueprint,
-    abort,
     flash,
     make_response,
     redirect,
@@ -22,10 +21,6 @@ from webapp.models import Phone, Profile, SettingValue
 from webapp.profiles.forms import ProfileForm
 
 bp = Blueprint("profiles", __name__, url_prefix="/profiles")
-
-
-def found(profile_id: int) -> Profile:
-    return db.session.get(Profile, profile_id) or abort(404)
 
 
 @bp.get("/")
@@ -54,7 +49,7 @@ def create() -> ResponseReturnValue:
 @bp.route("/<int:profile_id>/edit", methods=["GET", "POST"])
 @needs("settings.write")
 def edit(profile_id: int) -> ResponseReturnValue:
-    profile = found(profile_id)
+    profile = db.get_or_404(Profile, profile_id)
     return written(profile, ProfileForm(profile))
 
 
@@ -72,7 +67,7 @@ def written(profile: Profile, form: ProfileForm) -> ResponseReturnValue:
 @bp.post("/<int:profile_id>/delete")
 @needs("settings.write")
 def delete(profile_id: int) -> ResponseReturnValue:
-    profile = found(profile_id)
+    profile = db.get_or_404(Profile, profile_id)
     used = db.session.scalar(select(func.count()).where(Phone.profile_id == profile.id)) or 0
     if used:
         words = ngettext(

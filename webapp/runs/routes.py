@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -47,7 +47,7 @@ def create() -> ResponseReturnValue:
 @bp.get("/<int:run_id>")
 @needs("phones.read")
 def show(run_id: int) -> ResponseReturnValue:
-    run = found(run_id)
+    run = db.get_or_404(Run, run_id)
     return htmx.render("runs/show.html", "runs/_modal.html", **following(run))
 
 
@@ -55,7 +55,7 @@ def show(run_id: int) -> ResponseReturnValue:
 @needs("phones.read")
 def progress(run_id: int) -> ResponseReturnValue:
     """The part that asks for itself; a browser that lands here wants the page."""
-    run = found(run_id)
+    run = db.get_or_404(Run, run_id)
     if not htmx.is_fragment():
         return htmx.go(url_for("runs.show", run_id=run.id))
     return render_template("runs/_progress.html", **following(run))
@@ -64,7 +64,7 @@ def progress(run_id: int) -> ResponseReturnValue:
 @bp.post("/<int:run_id>/stop")
 @needs("phones.provision")
 def stop(run_id: int) -> ResponseReturnValue:
-    run = found(run_id)
+    run = db.get_or_404(Run, run_id)
     services.stop(run)
     db.session.commit()
     services.send(run)
@@ -76,13 +76,13 @@ def stop(run_id: int) -> ResponseReturnValue:
 @bp.post("/<int:run_id>/retry")
 @needs("phones.provision")
 def retry(run_id: int) -> ResponseReturnValue:
-    return begin(services.retry_failed(found(run_id), current_user))
+    return begin(services.retry_failed(db.get_or_404(Run, run_id), current_user))
 
 
 @bp.get("/<int:run_id>/failures")
 @needs("phones.read")
 def failures(run_id: int) -> ResponseReturnValue:
-    run = found(run_id)
+    run = db.get_or_404(Run, run_id)
     query = RunStep.with_phone(RunStep.failed(run.id).order_by(None))
     page = page_of(query, BY_STEP)
     return htmx.render("runs/failures.html", "runs/_failures.html", run=run, listed=page)
@@ -91,7 +91,7 @@ def failures(run_id: int) -> ResponseReturnValue:
 @bp.get("/<int:run_id>/failures.csv")
 @needs("phones.read")
 def failures_csv(run_id: int) -> ResponseReturnValue:
-    run = found(run_id)
+    run = db.get_or_404(Run, run_id)
     return csv_response(f"run-{run.id}-failures.csv", failure_rows(run.id))
 
 
@@ -109,10 +109,6 @@ def begin(run: Run) -> Response:
         return Response(render_template("runs/_modal.html", **following(run)))
     flash(_("Run %(run)s has started", run=str(run)), "ok")
     return htmx.go(url_for("runs.show", run_id=run.id))
-
-
-def found(run_id: int) -> Run:
-    return db.session.get(Run, run_id) or abort(404)
 
 
 def following(run: Run) -> dict[str, Any]:

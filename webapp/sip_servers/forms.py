@@ -8,14 +8,11 @@ from wtforms.validators import DataRequired, Length, NumberRange, Optional, Vali
 from provisioning.errors import SettingError
 from provisioning.settings import parse
 from webapp.extensions import db
+from webapp.forms import stripped
 from webapp.i18n import said
 from webapp.models import SipServer
 
 INHERITED = _l("Empty: from the settings")
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").strip()
 
 
 def is_host(form: FlaskForm, field: StringField) -> None:

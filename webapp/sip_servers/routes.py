@@ -3,7 +3,6 @@
 from flask import (
     Blueprint,
     Response,
-    abort,
     flash,
     make_response,
     redirect,
@@ -24,10 +23,6 @@ from webapp.sip_servers.forms import SipServerForm
 bp = Blueprint("sip_servers", __name__, url_prefix="/sip-servers")
 
 
-def found(server_id: int) -> SipServer:
-    return db.session.get(SipServer, server_id) or abort(404)
-
-
 @bp.get("/")
 @needs("settings.read")
 def index() -> ResponseReturnValue:
@@ -46,7 +41,7 @@ def create() -> ResponseReturnValue:
 @bp.route("/<int:server_id>/edit", methods=["GET", "POST"])
 @needs("settings.write")
 def edit(server_id: int) -> ResponseReturnValue:
-    server = found(server_id)
+    server = db.get_or_404(SipServer, server_id)
     return written(server, SipServerForm(server))
 
 
@@ -69,7 +64,7 @@ def page(form: SipServerForm, status: int) -> Response:
 @bp.post("/<int:server_id>/delete")
 @needs("settings.write")
 def delete(server_id: int) -> ResponseReturnValue:
-    server = found(server_id)
+    server = db.get_or_404(SipServer, server_id)
     used = db.session.scalar(select(func.count()).where(Line.sip_server_id == server.id)) or 0
     if used:
         words = ngettext(

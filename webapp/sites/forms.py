@@ -8,14 +8,11 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from webapp.extensions import db
+from webapp.forms import stripped
 from webapp.models import Company, Site
 from webapp.models.site import PRIVATE_NETWORKS
 
 OVERLAPS = {"0": 0, "24": 24, "168": 168}
-
-
-def stripped(text: str | None) -> str:
-    return (text or "").strip()
 
 
 class SiteForm(FlaskForm):

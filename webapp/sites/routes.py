@@ -3,7 +3,6 @@
 from flask import (
     Blueprint,
     Response,
-    abort,
     current_app,
     flash,
     make_response,
@@ -29,10 +28,6 @@ bp = Blueprint("sites", __name__, url_prefix="/sites")
 HIDDEN = "••••••••"
 
 
-def found(site_id: int) -> Site:
-    return db.session.get(Site, site_id) or abort(404)
-
-
 @bp.get("/")
 @needs("sites.read")
 def index() -> ResponseReturnValue:
@@ -49,7 +44,7 @@ def create() -> ResponseReturnValue:
 @bp.route("/<int:site_id>/edit", methods=["GET", "POST"])
 @needs("sites.write")
 def edit(site_id: int) -> ResponseReturnValue:
-    site = found(site_id)
+    site = db.get_or_404(Site, site_id)
     return written(site, SiteForm(site))
 
 
@@ -72,7 +67,7 @@ def written(site: Site | None, form: SiteForm) -> ResponseReturnValue:
 @bp.get("/<int:site_id>")
 @needs("sites.read")
 def show(site_id: int) -> ResponseReturnValue:
-    return page(found(site_id), shown=False)
+    return page(db.get_or_404(Site, site_id), shown=False)
 
 
 @bp.post("/<int:site_id>/key")
@@ -80,7 +75,7 @@ def show(site_id: int) -> ResponseReturnValue:
 @confirmed
 def reveal(site_id: int) -> ResponseReturnValue:
     """The site's page with its key, which lets whoever has it ask for files."""
-    site = found(site_id)
+    site = db.get_or_404(Site, site_id)
     audit.record("reveal", "Site", site.id, str(site), {"secret": "key"})
     db.session.commit()
     return page(site, shown=True)
@@ -106,14 +101,14 @@ def page(site: Site, shown: bool) -> Response:
 @bp.get("/<int:site_id>/rotate")
 @needs("sites.write")
 def rotate(site_id: int) -> ResponseReturnValue:
-    return rotate_page(found(site_id), RotateForm())
+    return rotate_page(db.get_or_404(Site, site_id), RotateForm())
 
 
 @bp.post("/<int:site_id>/rotate")
 @needs("sites.write")
 @confirmed
 def rotate_key(site_id: int) -> ResponseReturnValue:
-    site = found(site_id)
+    site = db.get_or_404(Site, site_id)
     form = RotateForm()
     if not form.validate_on_submit():
         return rotate_page(site, form, 422)
@@ -133,7 +128,7 @@ def rotate_page(site: Site, form: RotateForm, status: int = 200) -> Response:
 @bp.post("/<int:site_id>/delete")
 @needs("sites.write")
 def delete(site_id: int) -> ResponseReturnValue:
-    site = found(site_id)
+    site = db.get_or_404(Site, site_id)
     used = db.session.scalar(select(func.count()).where(Phone.site_id == site.id)) or 0
     if used:
         words = ngettext(
