@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 
 from webapp.config import Config
 
@@ -19,8 +20,21 @@ strip_header_spaces = True
 permit_obsolete_folding = True
 # It would lie in the home folder, shared by every installation of this user.
 control_socket_disable = True
+# Believed from 127.0.0.1 by default, they would let a stranger behind a proxy move the path.
+forwarder_headers = ""
+# The database, its journal and what else we write is for this user alone.
+umask = 0o077
 accesslog = None
 errorlog = "-"
 # For our own loggers; gunicorn's write by themselves.
 logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
 loglevel = os.environ.get("BELLDESK_LOG_LEVEL", "warning")
+
+
+def hide_keys(record: logging.LogRecord) -> bool:
+    """A request that is no HTTP is logged whole, and a phone's address holds its site's key."""
+    record.msg, record.args = re.sub(r"/p/[^/\s]+", "/p/•••", record.getMessage()), ()
+    return True
+
+
+logging.getLogger("gunicorn.error").addFilter(hide_keys)
