@@ -63,6 +63,33 @@ def read_indexed(body):
     return found
 
 
+def read_numbers(body):
+    """Return {"P47": "pbx.example.net:5060"}."""
+    config = ElementTree.fromstring(body).find("config")
+    found = {element.tag: element.text or "" for element in config}
+    assert len(found) == len(config), "a number stands twice in the file"
+    return found
+
+
+def read_names(body):
+    """Return the text, or else the value, of every element that has a name."""
+    found = {}
+    for element in ElementTree.fromstring(body).iter():
+        name = element.get("name")
+        if name:
+            assert name not in found, f"{name} stands twice in the file"
+            found[name] = element.get("value", element.text or "")
+    return found
+
+
+def read_attributes(body):
+    master = ElementTree.fromstring(body)
+    assert master.tag == "APPLICATION"
+    assert re.fullmatch(r"[0-9a-f]{12}-settings\.cfg", master.get("CONFIG_FILES"))
+    (settings,) = master
+    return dict(settings.attrib)
+
+
 def fanvil_account(values, number):
     line = f"sip.line.{number}"
     account = {
@@ -143,6 +170,86 @@ def snom_account(values, number):
     return account if outbound == said("user_host") else account | {"proxy_host": host_of(outbound)}
 
 
+def optional_host(text):
+    return host_of(text) if text else ""
+
+
+def grandstream_account(values, number):
+    account = f"account.{number}"
+    return {
+        "user": values[f"{account}.sip.userid"],
+        "password": values[f"{account}.sip.subscriber.password"],
+        "auth_user": values[f"{account}.sip.subscriber.userid"],
+        "display_name": values[f"{account}.sip.subscriber.name"],
+        "label": values[f"{account}.name"],
+        "host": host_of(values[f"{account}.sip.server.1.address"]),
+        "proxy_host": optional_host(values[f"{account}.sip.outboundProxy.1.address"]),
+    }
+
+
+GRANDSTREAM = {
+    1: "35 34 36 3 270 47 48",
+    2: "404 406 405 407 417 402 403",
+    3: "504 506 505 507 517 502 503",
+    4: "604 606 605 607 617 602 603",
+}
+HTEK = {
+    1: "35 34 36 3 20000 47 48",
+    2: "735 734 736 703 20001 47 48",
+    3: "504 506 505 507 20002 47 48",
+    4: "604 606 605 607 20003 47 48",
+    5: "1704 1706 1705 1707 20378 47 48",
+    6: "1804 1806 1805 1807 20379 47 48",
+}
+
+
+def numbers_account(table):
+    def account(values, number):
+        said = [values[f"P{code}"] for code in table[number].split()]
+        names = ("user", "password", "auth_user", "display_name", "label")
+        found = dict(zip(names, said, strict=False))
+        return found | {"host": host_of(said[5]), "proxy_host": optional_host(said[6])}
+
+    return account
+
+
+def poly_account(values, number):
+    reg = f"reg.{number}"
+    return {
+        "user": values[f"{reg}.address"],
+        "password": values[f"{reg}.auth.password"],
+        "auth_user": values[f"{reg}.auth.userId"],
+        "display_name": values[f"{reg}.displayName"],
+        "label": values[f"{reg}.label"],
+        "host": values[f"{reg}.server.1.address"],
+        "proxy_host": values.get(f"{reg}.outboundProxy.address", ""),
+    }
+
+
+def cisco_account(values, number):
+    return {
+        "user": values[f"User_ID_{number}_"],
+        "password": values[f"Password_{number}_"],
+        "auth_user": values[f"Auth_ID_{number}_"],
+        "display_name": values[f"Display_Name_{number}_"],
+        "label": values[f"Short_Name_{number}_"],
+        "host": host_of(values[f"Proxy_{number}_"]),
+        "proxy_host": optional_host(values.get(f"Outbound_Proxy_{number}_", "")),
+    }
+
+
+def gigaset_account(values, number):
+    """An account has one name only: the label is shown when there is no display name."""
+    account = f"SipAccount.{number:05}"
+    return {
+        "user": values[f"{account}.UserName"],
+        "password": values[f"{account}.AuthPassword"],
+        "auth_user": values[f"{account}.AuthName"],
+        "host": values["SipProvider.1.RegServerAddress"],
+        "proxy_host": values.get("SipProvider.1.OutboundProxyAddress", ""),
+    }
+
+
 # A new family cannot be rendered untested: its reader is missing here.
 READERS = {
     "sysconf": (read_fanvil, fanvil_account),
@@ -152,9 +259,18 @@ READERS = {
     "t2": (read_yealink, yealink_account),
     "desk": (read_indexed, snom_account),
     "d8": (read_indexed, snom_account),
+    "p": (read_numbers, numbers_account(GRANDSTREAM)),
+    "v2": (read_names, grandstream_account),
+    "vvx": (read_attributes, poly_account),
+    "soundpoint": (read_attributes, poly_account),
+    "edge": (read_attributes, poly_account),
+    "spa": (read_indexed, cisco_account),
+    "mpp": (read_indexed, cisco_account),
+    "uc": (read_numbers, numbers_account(HTEK)),
+    "nx70": (read_names, gigaset_account),
 }
-# Where a line without a label shows its user.
-LABELLED = {"t", "t2", "desk", "d8"}
+# Where a line without a label shows its user, and a host stands with its port.
+LABELLED = READERS.keys() - {"sysconf", "400hd", "fip"}
 
 
 def read(model, body):

@@ -113,6 +113,14 @@ def test_two_models_cannot_share_a_name(acme):
         ("FlyingVoice FIP14G", "flyingvoice-fip14g"),
         ("Yealink T46S", "yealink-t46s"),
         ("SIP-T46S", "yealink-t46s"),
+        ("Polycom VVX_400", "poly-vvx400"),
+        ("SPIP_335", "poly-spip335"),
+        ("SoundPoint IP 335", "poly-spip335"),
+        ("Linksys SPA-942", "cisco-spa942"),
+        ("CP-8841-3PCC", "cisco-8841"),
+        ("Gigaset N870 IP PRO", "gigaset-n870"),
+        ("GRP2612P", "grandstream-grp2612"),
+        ("snomD785", "snom-d785"),
         ("T19P_E2", "yealink-t19p-e2"),
     ],
 )
@@ -163,6 +171,11 @@ def test_a_model_knows_the_names_of_its_file(key, names):
 AUDC = "AUDC-IPPhone"
 MAC = "00:21:F2:22:AE:F1"
 YEA = "00:15:65:4a:a9:37"
+GS = "Grandstream Model"
+GSM = "000b828aa872"
+POLY = "FileTransport PolycomVVX-VVX_400-UA/4.1.4.7430 (SN:0004f2abcdef)"
+HTEK = "00:1f:c1:1c:22:a9"
+GIGA = "N870 IP PRO/83.V2.11.0+build.a546b91"
 SNOM = "Mozilla/4.0 (compatible; snom"
 SNOM_D785 = (
     f"{SNOM}D785-SIP 10.1.169.16 2010.12-00001-gd311851f1 (Feb 25 2019 - 14:19:43) "
@@ -181,6 +194,16 @@ AGENTS = [
     (f"yealink SIP-T18 18.0.0.80 {YEA}", "yealink", "T18", "18.0.0.80", YEA),
     ("Yealink SIP-T56A 58.80.0.25 001565f429a4", "yealink", "T56A", "58.80.0.25", "001565f429a4"),
     ("Yealink CP960 73.80.0.25 001565f429a4", "yealink", "CP960", "73.80.0.25", "001565f429a4"),
+    (f"{GS} HW GXP2135 SW 1.0.7.97 DevId 000b828aa872", "grandstream", "GXP2135", "1.0.7.97", GSM),
+    (f"{GS} HW GXP2200 V2.2A SW 1.0.3.27 DevId {GSM}", "grandstream", "GXP2200", "1.0.3.27", GSM),
+    (f"{POLY} Type/Application", "poly", "VVX_400", "4.1.4.7430", "0004f2abcdef"),
+    ("PolycomSoundPointIP-SPIP_335-UA/4.0.4.2906", "poly", "SPIP_335", "4.0.4.2906", None),
+    ("Cisco/SPA508G-7.4.4 (0002FDFF2103)(C1)", "cisco", "SPA508G", "7.4.4", "0002FDFF2103"),
+    ("Cisco/SPA525G-7.4.4 (CBT141900G7)", "cisco", "SPA525G", "7.4.4", None),
+    ("Linksys/SPA-942-6.1.5(a) (88019FA42805)", "cisco", "SPA-942", "6.1.5(a)", "88019FA42805"),
+    ("Cisco-CP-7832-3PCC/11.0.1 (00562b043615)", "cisco", "7832", "11.0.1", "00562b043615"),
+    (f"Htek UC903 2.0.4.2 {HTEK}", "htek", "UC903", "2.0.4.2", HTEK),
+    (f"Gigaset {GIGA};7C2F80E0D605", "gigaset", "N870 IP PRO", GIGA[12:], "7C2F80E0D605"),
     (SNOM_D785, "snom", "D785", "10.1.169.16", "00041396D9B4"),
     (SNOM_710, "snom", "710", "8.7.5.35", "000413741767"),
     (f"W52P 25.30.0.2 {YEA}", "yealink", "W52P", "25.30.0.2", YEA),
