@@ -122,9 +122,9 @@ class RunStep(Model):
 
     @classmethod
     def claimable(cls, run_id: int, now: datetime) -> Select[int, int]:
-        return (
-            select(cls.id, cls.attempts).where(cls.run_id == run_id, cls.free(now)).order_by(cls.id)
-        )
+        """The untried first: steps of a killed worker, done one by one, must not fill the batch."""
+        free = select(cls.id, cls.attempts).where(cls.run_id == run_id, cls.free(now))
+        return free.order_by(cls.attempts, cls.id)
 
     @classmethod
     def claimed(cls, worker: str) -> Select[Self]:

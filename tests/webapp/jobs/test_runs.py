@@ -86,6 +86,17 @@ def test_two_workers_never_hold_the_same_step(everywhere):
     assert runs.claim(run.id) == []
 
 
+def test_the_untried_go_many_at_once_before_what_a_killed_worker_held(everywhere, monkeypatch):
+    monkeypatch.setattr(runs, "BATCH", 4)
+    run = started(make_phones(8))
+    lost = [step.id for step in runs.claim(run.id)]
+    db.session.execute(
+        update(RunStep).where(RunStep.id.in_(lost)).values(state="queued", worker=None)
+    )
+    db.session.commit()
+    assert [len(runs.claim(run.id)) for _ in range(3)] == [4, 1, 1]
+
+
 def test_what_a_worker_made_after_its_lease_is_not_stored(everywhere):
     run = started(make_phones(3))
     mine = runs.claim(run.id)
