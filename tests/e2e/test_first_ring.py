@@ -58,6 +58,7 @@ def upload_and_provision(page):
         "input[name=sheet]",
         {"name": "phones.txt", "mimeType": "text/plain", "buffer": SHEET.encode()},
     )
+    expect(page.get_by_text("phones.txt ·")).to_be_visible()
     page.get_by_label("Model").select_option("fanvil-x1sg")
     page.get_by_label("Site", exact=True).select_option(label="Acme / Lisbon")
     page.get_by_role("button", name="Show what would happen").click()
