@@ -1,33 +1,25 @@
-"""A temporary Belldesk with phones that each have a configuration of their own."""
+"""A temporary Belldesk with phones, each of which has a configuration of its own."""
 
-import hashlib
+import logging
 import os
-import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select
 
-from webapp import create_app
+from webapp import create_app, provision
 from webapp.audit import acting_as
 from webapp.config import Config, new_key
 from webapp.database import migrate_database
 from webapp.extensions import db
-from webapp.models import Company, Phone, Revision, Site
+from webapp.jobs import runs
+from webapp.models import Company, Line, Phone, Revision, SipServer, Site
 
 MODEL = "fanvil-x1sg"
 FIRMWARE = "2.12.18.4"
-BATCH = 1_000
-SECTIONS = ("sip", "line", "tone", "net", "time", "codec")
-NAMES = (
-    *("RegisterAddr", "RegisterPort", "Transport", "UserAgent", "ProxyAddr", "ProxyPort"),
-    *("EnableReg", "DisplayName", "DtmfMode", "SessionTimer", "KeepAlive", "VoiceMail"),
-    *("CallWaiting", "RingType", "HotLine", "PickupNum", "NatType"),
-)
-VALUES = ("0", "1", "5060", "3600", "", "pbx.example.net", "2", "60", "udp", "1.2.3.4", "auto")
 
 
 @dataclass(frozen=True)
@@ -55,63 +47,69 @@ def names(folder: Path) -> dict[str, str]:
     return {"BELLDESK_INSTANCE": str(folder), "BELLDESK_DOORS": "phones", "BELLDESK_ENV": "prod"}
 
 
-def fill(folder: Path, phones: int) -> Installation:
-    app = create_app(Config(instance=folder, doors=frozenset({"phones"}), keys=(new_key(),)))
-    (folder / "keys").write_text(app.extensions["belldesk"].keys[0])
-    bodies = {f"0c383e{number:06x}": body(number) for number in range(phones)}
-    with app.app_context():
+@contextmanager
+def application(folder: Path, phones: int, models: Sequence[str]) -> Iterator[Config]:
+    """Fill a new installation with phones that have no configuration yet, and be inside of it."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config(
+        instance=folder,
+        env="test",
+        secret_key=new_key(),
+        keys=(new_key(),),
+        base_url="http://desk.example.net",
+    )
+    with create_app(config).app_context(), acting_as("bench"):
         migrate_database()
-        site = Site(company=Company(name="Bench"), name="Here")
-        site.new_key()
-        db.session.add(site)
-        with acting_as("bench"):
+        populate(phones, models)
+        try:
+            yield config
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def fill(folder: Path, phones: int) -> Installation:
+    with application(folder, phones, [MODEL]) as config:
+        (folder / "keys").write_text(config.keys[0])
+        for ids in batches():
+            provision.revise(list(db.session.scalars(select(Phone).where(Phone.id.in_(ids)))))
             db.session.commit()
-        key, site_id = site.key, site.id
-        add_phones(site_id, bodies)
-        db.session.remove()
-        db.engine.dispose()
-    return Installation(folder, key, bodies)
+        query = select(Phone.mac, Revision.body).join(Revision, Revision.id == Phone.revision_id)
+        bodies = {row[0]: row[1] for row in db.session.execute(query)}
+        return Installation(folder, db.session.scalars(select(Site)).one().key, bodies)
 
 
-def add_phones(site_id: int, bodies: dict[str, bytes]) -> None:
-    macs = list(bodies)
-    same = {
-        "model": MODEL,
-        "site_id": site_id,
-        "admin_password": "a",
-        "user_password": "u",
-        "menu_pin": "1",
-    }
-    for start in range(0, len(macs), BATCH):
-        some = range(start, min(start + BATCH, len(macs)))
-        with db.engine.begin() as connection:
-            connection.execute(insert(Phone), [{"id": 1 + n, "mac": macs[n]} | same for n in some])
-            connection.execute(insert(Revision), [revision(1 + n, bodies[macs[n]]) for n in some])
-    with db.engine.begin() as connection:
-        connection.execute(update(Phone).values(revision_id=Phone.id))
+def batches() -> list[Sequence[int]]:
+    ids = db.session.scalars(select(Phone.id)).all()
+    return [ids[first : first + runs.BATCH] for first in range(0, len(ids), runs.BATCH)]
 
 
-def revision(phone_id: int, text: bytes) -> dict[str, object]:
+def populate(phones: int, models: Sequence[str]) -> None:
+    site = Site(company=Company(name="Bench"), name="Bench")
+    site.new_key()
+    server = SipServer(name="pbx", host="10.0.0.5")
+    db.session.add_all([site, server])
+    db.session.flush()
+    made = provision.new_secrets()
+    db.session.execute(
+        insert(Phone),
+        [
+            {"mac": f"0c383e{n:06x}", "model": models[n % len(models)], "site_id": site.id, **made}
+            for n in range(phones)
+        ],
+    )
+    ids = db.session.scalars(select(Phone.id)).all()
+    db.session.execute(insert(Line), [line(number, server.id) for number in ids])
+    db.session.commit()
+
+
+def line(phone_id: int, server_id: int) -> dict[str, object]:
+    name = str(1000 + phone_id)
     return {
-        "id": phone_id,
         "phone_id": phone_id,
         "number": 1,
-        "sha256": hashlib.sha256(text).hexdigest(),
-        "body": text,
-        "size": len(text),
-        "content_type": "text/xml",
-        "model": MODEL,
-        "template_version": "bench",
+        "user": name,
+        "password": f"secret {name}",
+        "display_name": f"Extension {name}",
+        "sip_server_id": server_id,
     }
-
-
-def body(number: int) -> bytes:
-    """About 5.8 KB, which compress to 1.1 KB: as a phone's real file does."""
-    dice = random.Random(number)  # noqa: S311 - not a secret, and the same in every run
-    lines = ["<?xml version='1.0' encoding='UTF-8'?>", "<sysConf>"]
-    for row in range(145):
-        name = f"{SECTIONS[row // 25]}{NAMES[row % len(NAMES)]}"
-        value = f"{dice.getrandbits(64):x}" if row % 24 == 0 else VALUES[row * 7 % len(VALUES)]
-        lines.append(f"<{name}>{value}</{name}>")
-    lines.append("</sysConf>")
-    return ("\n".join(lines) + "\n").encode()
