@@ -2,9 +2,10 @@
 
     python -m bench.tftp [--phones 10000] [--fetches 3000]
 
-The door is `belldesk tftp` as it is shipped: it looks each phone up in the database,
-opens its sealed file and logs the fetch; the peers read the same bytes from a folder. Prints JSON.
-Runs itself in a network namespace when port 69, which dnsmasq cannot be talked out of, is taken.
+The door is as many `belldesk tftp` as `belldesk serve` starts. It looks each phone up in the
+database, opens its sealed file and logs the fetch; the peers read the same bytes from a folder.
+Prints JSON. Runs itself in a network namespace when port 69, which dnsmasq cannot be talked out of,
+is taken.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.installation import Installation, installation
+from webapp.cli.serve import tftp_processes
 
 HOST = "127.0.0.1"
 PHONES = 10_000
@@ -41,6 +43,7 @@ class Contender:
     command: list[str]
     port: int
     environment: dict[str, str] = field(default_factory=dict)
+    processes: int = 1
 
 
 def write_files(folder: Path, desk: Installation) -> None:
@@ -68,7 +71,7 @@ def ours(desk: Installation) -> Contender:
     port = free_port()
     more = {"BELLDESK_TFTP_HOST": HOST, "BELLDESK_TFTP_PORT": str(port)}
     command = [sys.executable, "-m", "webapp.cli", "tftp"]
-    return Contender(DOOR, command, port, desk.environment | more)
+    return Contender(DOOR, command, port, desk.environment | more, tftp_processes())
 
 
 def peers(folder: Path) -> tuple[list[Contender], list[str]]:
@@ -92,17 +95,25 @@ def peers(folder: Path) -> tuple[list[Contender], list[str]]:
 
 
 @contextmanager
-def running(contender: Contender, name: str) -> Iterator[int]:
-    environment = contender.environment or None
-    process = subprocess.Popen(
-        contender.command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
+def running(contender: Contender, name: str) -> Iterator[list[int]]:
+    processes = [
+        subprocess.Popen(
+            contender.command,
+            cwd=ROOT,
+            env=contender.environment or None,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(contender.processes)
+    ]
     try:
         wait_ready(contender.port, name)
-        yield process.pid
+        time.sleep(contender.processes - 1)  # the other one may be a moment behind
+        yield [process.pid for process in processes]
     finally:
-        process.terminate()
-        process.wait()
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
 
 
 def wait_ready(port: int, name: str) -> None:
@@ -120,19 +131,22 @@ def wait_ready(port: int, name: str) -> None:
     raise SystemExit(f"nothing answers on port {port}")
 
 
-def cpu_seconds(pid: int) -> float:
+def cpu_seconds(pids: list[int]) -> float:
     """Read user and system time, with that of children that have ended (tftpd-hpa's)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / TICK
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += sum(map(int, fields[11:15]))
+    return total / TICK
 
 
 def measure(
-    contender: Contender, pid: int, names: Path, clients: int, block_size: int
+    contender: Contender, pids: list[int], names: Path, clients: int, block_size: int
 ) -> dict[str, float]:
-    before = cpu_seconds(pid)
+    before = cpu_seconds(pids)
     result = load(contender.port, names, clients, block_size)
     time.sleep(0.5)  # tftpd-hpa reaps its last children, we write the last rows of the log
-    server_cpu = cpu_seconds(pid) - before
+    server_cpu = cpu_seconds(pids) - before
     transfers = result["transfers"]
     return {
         "rate": transfers / result["seconds"],
@@ -176,7 +190,7 @@ def compare(args: argparse.Namespace, desk: Installation, folder: Path) -> dict[
 def case(
     args: argparse.Namespace,
     contenders: list[Contender],
-    pids: dict[str, int],
+    pids: dict[str, list[int]],
     names: Path,
     clients: int,
     block_size: int,

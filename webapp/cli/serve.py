@@ -96,8 +96,13 @@ def commands(config: Config) -> list[Child]:
     web = [python, "-m", "gunicorn", "-c", "python:webapp.gunicorn_conf", "wsgi:app"]
     children = [Child("web", web), Child("worker", [*belldesk, "worker"])]
     if "phones" in config.doors:
-        children.append(Child("tftp", [*belldesk, "tftp"]))
+        children += [Child("tftp", [*belldesk, "tftp"]) for _ in range(tftp_processes())]
     return children
+
+
+def tftp_processes() -> int:
+    """Two on two cores serve a storm half as fast again; only Linux shares a UDP port fairly."""
+    return min(2, os.cpu_count() or 1) if sys.platform == "linux" else 1
 
 
 def announce(config: Config, link: str | None) -> None:

@@ -140,7 +140,7 @@ def test_sipp_verifies_the_proof(tmp_path, password, code):
         assert outcome.code == code
 
 
-@pytest.mark.parametrize("calls", [1, 20])
+@pytest.mark.parametrize("calls", [1, 10])
 def test_sipp_asks_by_sip_pnp_and_gets_its_url(tmp_path, calls):
     asked = []
 

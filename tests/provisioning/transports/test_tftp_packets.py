@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 import pytest
 
 from provisioning.transports import tftp
 from provisioning.transports.tftp_sockets import SelectorPoller
+from provisioning.transports.tftp_transfer import Patience
 from tests.provisioning.transports.tftp_server import Running, serving
 
 NOT_FOUND = b"\0\5\0\1File not found\0"
@@ -208,13 +208,21 @@ def test_an_empty_file_is_one_empty_block(server, phone):
 
 
 def test_a_lost_block_is_sent_again_and_each_wait_is_longer(phone):
+    """A wait can only be stretched by a busy machine, so each is held against its own minimum."""
     times = [time.monotonic()]
     assert phone.ask(rrq()) == block(1)
     for _ in range(3):
-        assert phone.hear() == block(1)
+        assert phone.hear(30) == block(1)
         times.append(time.monotonic())
-    waits = [after - before for before, after in pairwise(times)]
-    assert waits[0] < waits[1] < waits[2]
+    # From the request, which the server heard later, to each repetition: 0.3, 0.6 and 1.2 s.
+    after = [moment - times[0] for moment in times[1:]]
+    assert all(took >= least for took, least in zip(after, (0.3, 0.9, 2.1), strict=True))
+
+
+def test_each_wait_is_twice_the_one_before_unless_the_client_asked_for_one():
+    patience = Patience(timeout=0.3, retries=5)
+    assert [patience.wait(tries, None) for tries in range(6)] == [0.3, 0.6, 1.2, 2.4, 4.8, 4.8]
+    assert [patience.wait(tries, 7) for tries in range(3)] == [7.0, 7.0, 7.0]
 
 
 def test_the_interval_is_the_one_the_client_asked_for(phone):
