@@ -36,7 +36,7 @@ def reasons(stray: Stray) -> Iterator[str]:
         )
     else:
         yield _("MAC address: of no vendor we know")
-    said = identify(stray.file, stray.user_agent)
+    said = identify("", stray.user_agent)
     if stray.user_agent and said.model:
         yield _("User-Agent: names the model")
     elif stray.user_agent and said.vendor:
