@@ -58,7 +58,7 @@ class Stream:
 
     def _read(self) -> list[Request | Response]:
         chunk = self.sock.recv(MAX_MESSAGE)
-        self._in += chunk
+        self._in = (self._in + chunk).lstrip(b"\r\n")  # endless keep-alives would fill it
         found = []
         while taken := take(self._in):
             message, size = taken
