@@ -172,7 +172,11 @@ def undo(import_id: int) -> ResponseReturnValue:
 def refused(import_id: int, kind: Literal["csv", "xlsx"]) -> ResponseReturnValue:
     """The bad rows with their reasons, to be corrected and uploaded again."""
     draft = db.get_or_404(SheetImport, import_id)
+    if draft.user_id != current_user.id and not current_user.may("phones.reveal"):
+        abort(403)  # the passwords in it are known to who uploaded them
     sheet = services.with_all_reasons(services.preview(draft))
+    audit.record("reveal", "SheetImport", draft.id, draft.filename, {"refused rows": kind})
+    db.session.commit()
     body = sheets.refusals_sheet(sheet, kind, said)
     types = {
         "csv": "text/csv; charset=utf-8",

@@ -1,6 +1,6 @@
 """One phone by hand, with the refusals of the sheet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask_babel import gettext as _
@@ -33,6 +33,7 @@ from webapp.forms import (
 )
 from webapp.i18n import said
 from webapp.models import Phone
+from webapp.selection import number
 
 MOST_LINES = 64
 CARRIED = ("user", "password", "auth_user", "display_name", "label")
@@ -57,6 +58,17 @@ class LineForm(Form):
     sip_server_id = SelectField(_l("SIP server"), coerce=int)
 
 
+class Lines(FieldList):
+    """Passes over fields whose number is none: `lines-²-user`, or one of 5000 digits."""
+
+    def _extract_indices(self, prefix: str, formdata: Iterable[str]) -> Iterator[int]:
+        for name in formdata:
+            start, _dash, rest = name.partition("-")
+            index = number(rest.partition("-")[0]) if start == prefix else None
+            if index is not None:
+                yield index
+
+
 class PhoneForm(FlaskForm):
     mac = StringField(_l("MAC address"), [DataRequired(_l("Type the MAC address")), Length(max=40)])
     model = SelectField(_l("Model"))
@@ -68,7 +80,7 @@ class PhoneForm(FlaskForm):
         filters=[stripped],
         description=_l("A name for people: whose phone, which room"),
     )
-    lines = FieldList(FormField(LineForm), max_entries=MOST_LINES)
+    lines = Lines(FormField(LineForm), max_entries=MOST_LINES)
 
     def __init__(self, phone: Phone | None = None, **named: Any) -> None:
         super().__init__(data=data_of(phone) if phone else None, **named)
@@ -85,6 +97,8 @@ class PhoneForm(FlaskForm):
             entry.form.sip_server_id.choices = self.servers
 
     def add_line(self) -> None:
+        if len(self.lines) >= MOST_LINES:
+            return
         taken = {entry.form.number.data for entry in self.lines}
         number = next(n for n in range(1, MOST_LINES + 2) if n not in taken)
         server = self.lines[-1].form.sip_server_id.data if self.lines else None

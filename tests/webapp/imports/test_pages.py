@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from tests.webapp.imports.test_imports import LIST
 from webapp.extensions import db
 from webapp.imports import tasks
-from webapp.models import AuditEntry, Phone, SheetImport, Site
+from webapp.models import AuditEntry, Phone, SheetImport, Site, User
 
 
 def send(client, body=LIST, name="phones.txt", **fields):
@@ -168,3 +168,17 @@ def test_unknown_uploads_are_not_found(bob):
     for path in ("99", "99/refused.csv", "99/original", "0", "1e9"):
         assert bob.get(f"/imports/{path}").status_code == 404
     assert bob.post("/imports/99/commit").status_code == 404
+
+
+def test_refused_rows_of_another_are_for_those_who_may_reveal(app, alice, bob):
+    """Else a technician makes all rows refused by another choice, and reads their passwords."""
+    send(alice)
+    rights = "phones.read", "phones.write"
+    db.session.scalar(select(User).where(User.name == "bob")).department.permissions = {*rights}
+    db.session.commit()
+    assert bob.get("/imports/1/refused.csv").status_code == 403
+    assert alice.get("/imports/1/refused.csv").status_code == 200
+    entry = db.session.scalar(AuditEntry.matching(entity="SheetImport"))
+    assert (entry.action, entry.actor) == ("reveal", "alice")
+    send(bob)
+    assert bob.get("/imports/2/refused.csv").status_code == 200

@@ -326,3 +326,13 @@ def test_critical_deeds_ask_for_the_password_again(bob, endpoint):
     answer = bob.post(url, data={"id": phone.id, "overlap": "0"})
     assert answer.status_code == 403 and "Your password, please" in answer.text
     assert db.session.scalar(select(func.count(Phone.id))) == 1
+
+
+@pytest.mark.parametrize("index", ["\u00b2", "1" * 5000, "x", ""])
+def test_a_line_field_whose_number_is_none_is_passed_over(bob, index):
+    assert bob.post("/phones/new", data={f"lines-{index}-user": "a"}).status_code == 422
+
+
+def test_one_line_more_than_any_phone_has_is_not_added(bob):
+    lines = {f"lines-{number}-user": "a" for number in range(100)}
+    assert bob.post("/phones/new", data={"add_line": "1", **lines}).status_code == 200
