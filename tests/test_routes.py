@@ -78,10 +78,11 @@ def test_a_stranger_is_sent_to_sign_in_and_back(app, rule):
 
 
 @pytest.mark.parametrize("rule", rules("POST"), ids=ids)
-def test_a_post_without_its_token_is_refused(app, rule):
-    assert app.config.get("WTF_CSRF_ENABLED", True)
+def test_a_post_without_its_token_is_refused(app, alice, rule):
+    """Of an administrator: a stranger is sent to the sign-in page before."""
+    app.config["WTF_CSRF_ENABLED"] = True
     before = db.session.scalars(select(User.password_hash)).all()
-    answer = app.test_client().post(address(rule), data={"name": "alice", "password": "x"})
+    answer = alice.post(address(rule), data={"name": "alice", "password": "x"})
     assert answer.status_code == 422
     assert "form is too old" in answer.text
     assert db.session.scalars(select(User.password_hash)).all() == before
