@@ -25,9 +25,15 @@ class Phones:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         for line in process.stdout:
+            if not line.endswith("\n"):  # the process was ended in the middle of it
+                return
             told = json.loads(line)
             self.heard.append(told["text"])
             self.times.append(told["at"])
+
+    def close(self) -> None:
+        """Read what is left, before the pipe is closed under the reader."""
+        self._reader.join(10)
 
     def wait(self, count: int, seconds: float = 10) -> list[str]:
         end = time.monotonic() + seconds
@@ -47,7 +53,9 @@ class Phones:
 def phones(manner: str, *options: str) -> Iterator[Phones]:
     command = [*DIE_WITH_ME, sys.executable, str(DOUBLE), manner, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        found = Phones(process)
         try:
-            yield Phones(process)
+            yield found
         finally:
             process.kill()
+            found.close()
