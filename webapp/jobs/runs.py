@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from flask import current_app
 from sqlalchemy import Select, select, update
@@ -36,7 +37,12 @@ class LeaseLostError(Exception):
 
 
 def quiet_runs(since: datetime) -> Iterable[int]:
-    """Runs that are not over and in which no step has ended since then."""
+    """Runs that are not over and in which no step has ended since then.
+
+    Steps of the dead are freed here too, not only when a worker starts: the database may finish a
+    killed worker's last commit after its successor has looked.
+    """
+    release_dead()
     for run in db.session.scalars(Run.unfinished()):
         if run.created_at <= since and not db.session.scalar(RunStep.ended_since(run.id, since)):
             yield run.id
@@ -239,6 +245,18 @@ def release_dead() -> int:
 
 
 def is_dead(token: str) -> bool:
-    """Our own number means an earlier life: call this before taking any step."""
+    """Our own number means an earlier life: call this between batches, when we hold no step."""
     host, pid, _ = token.split("/")
-    return host == HOST and (int(pid) == os.getpid() or not os.path.exists(f"/proc/{pid}"))
+    return host == HOST and (int(pid) == os.getpid() or not lives(int(pid)))
+
+
+def lives(pid: int) -> bool:
+    """A zombie waits for its parent to notice and does nothing any more."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2][:1]
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's, or a system without /proc: it is there
+        return True
+    return state != "Z"

@@ -1,5 +1,6 @@
 """Claim, complete, lose, stop, retry: on all three databases."""
 
+import os
 from collections import Counter
 from datetime import timedelta
 
@@ -10,7 +11,8 @@ from tests.webapp.jobs.phones import make_phones
 from webapp import provision
 from webapp.extensions import Blob, db, utcnow
 from webapp.jobs import runs
-from webapp.jobs.worker import Worker
+from webapp.jobs.periodic import repair
+from webapp.jobs.worker import Worker, load_tasks
 from webapp.models import Line, Phone, Revision, Run, RunStep, User
 from webapp.runs import services
 
@@ -221,6 +223,28 @@ def test_steps_of_a_dead_worker_are_free_at_once(everywhere):
     db.session.commit()
     assert runs.release_dead() == 1
     assert states(run) == {"queued": 2}
+
+
+def test_what_a_dead_worker_took_after_its_successor_looked_is_freed_by_the_reaper(everywhere):
+    run = started(make_phones(2))
+    runs.claim(run.id)
+    db.session.execute(update(RunStep).values(worker=f"{runs.HOST}/4194305/abc"))
+    db.session.commit()
+    load_tasks(everywhere)
+    repair(quiet_seconds=0)
+    assert states(run) == {"queued": 2}
+
+
+def test_a_zombie_is_dead_and_a_living_process_is_not():
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it has ended, and is still there
+    try:
+        assert runs.is_dead(f"{runs.HOST}/{child}/abc")
+        assert not runs.is_dead(f"{runs.HOST}/{os.getppid()}/abc")
+    finally:
+        os.waitpid(child, 0)
 
 
 def test_steps_of_another_host_are_left_alone(everywhere):
