@@ -9,16 +9,18 @@ from provisioning.registry import VENDORS, Registry, registry
 from provisioning.render import render
 from tests.provisioning.phones import make_phone
 
-ACME = """
-name = "Acme"
-ouis = ["AA:BB:CC"]
-files = ["acme-{MAC}.ini"]
-[families.a]
-template = "a.j2"
-format = "pairs"
-[models]
-acme-a1 = { name = "Acme A1", family = "a", lines = 1 }
-"""
+DOCS = Path(__file__).parents[2] / "docs" / "vendors.md"
+
+
+def example(language):
+    """Return the page's only block in that language."""
+    (block,) = re.findall(
+        rf"^```{language}\n(.*?)^```$", DOCS.read_text(), re.MULTILINE | re.DOTALL
+    )
+    return block
+
+
+ACME = example("toml")
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def acme(tmp_path):
     folder = tmp_path / "acme"
     folder.mkdir()
     (folder / "vendor.toml").write_text(ACME)
-    (folder / "a.j2").write_text("user={{ first.user | safe }}\n")
+    (folder / "a.j2").write_text(example("jinja"))
     return folder
 
 
