@@ -245,8 +245,8 @@ def gigaset_account(values, number):
         "user": values[f"{account}.UserName"],
         "password": values[f"{account}.AuthPassword"],
         "auth_user": values[f"{account}.AuthName"],
-        "host": values["SipProvider.1.RegServerAddress"],
-        "proxy_host": values.get("SipProvider.1.OutboundProxyAddress", ""),
+        "host": values["SipProvider.0.RegServerAddress"],
+        "proxy_host": values.get("SipProvider.0.OutboundProxyAddress", ""),
     }
 
 
