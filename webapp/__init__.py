@@ -4,7 +4,6 @@ import hashlib
 import logging
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask, url_for
@@ -58,8 +57,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.jinja_env.add_extension("jinja2.ext.do")
     if "people" in config.doors:
         for feature in FEATURES:
-            if find_spec(f"webapp.{feature}.routes"):
-                app.register_blueprint(import_module(f"webapp.{feature}.routes").bp)
+            app.register_blueprint(import_module(f"webapp.{feature}.routes").bp)
     if config.trusted_proxies:
         hops = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]

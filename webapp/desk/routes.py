@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import func, select
@@ -31,8 +31,6 @@ def index() -> ResponseReturnValue:
         failures=failures(),
         fetches=db.session.scalars(Fetch.newest_first().limit(8)).all(),
         hours=fetches_by_hour(),
-        has_adopt="adopt.index" in current_app.view_functions,
-        has_runs="runs.index" in current_app.view_functions,
     )
 
 

@@ -31,12 +31,6 @@ SORTS = {
 }
 
 
-@bp.app_template_global("run_url")
-def run_url() -> str:
-    """Where a form posts the phones to provision."""
-    return url_for("runs.create")
-
-
 @bp.get("/")
 @needs("phones.read")
 def index() -> ResponseReturnValue:
