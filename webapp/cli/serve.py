@@ -101,7 +101,7 @@ def commands(config: Config) -> list[Child]:
 
 
 def tftp_processes() -> int:
-    """Two on two cores serve a storm half as fast again; only Linux shares a UDP port fairly."""
+    """One core is not enough for half of dnsmasq's rate; only Linux shares a UDP port fairly."""
     return min(2, os.cpu_count() or 1) if sys.platform == "linux" else 1
 
 
