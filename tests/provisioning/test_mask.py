@@ -34,6 +34,21 @@ def test_all_the_rest_is_left_as_it_is(key):
     assert "1001" in masked
 
 
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("yealink-t46s", b"account.1.password = %s\n"),
+        ("snom-d785", b'<user_pass idx="1" perm="R">%s</user_pass>'),
+        ("grandstream-gxp2170", b'<item name="users.admin.password">%s</item>'),
+        ("gigaset-n870", b'<param name="SipAccount.00001.AuthPassword" value="%s"/>'),
+        ("poly-vvx400", b'reg.1.auth.password="%s"'),
+    ],
+)
+def test_a_secret_is_hidden_in_every_shape_a_format_has(key, line):
+    shown = mask(registry().model(key), line % b"Zq&lt;7")
+    assert shown == (line % HIDDEN.encode()).decode()
+
+
 def test_an_empty_secret_is_seen_to_be_empty():
     model = registry().model("fanvil-x1sg")
     assert mask(model, b"<ProxyPswd></ProxyPswd>") == "<ProxyPswd></ProxyPswd>"

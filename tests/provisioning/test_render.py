@@ -378,3 +378,54 @@ def test_the_rendered_file_says_what_it_is():
     assert audiocodes.content_type == "text/plain; charset=utf-8"
     assert re.fullmatch("[0-9a-f]{12}", fanvil.version)
     assert fanvil.version != audiocodes.version
+
+
+def test_a_yealink_refuses_its_word_for_the_factorys_value():
+    model = registry().model("yealink-t46s")
+    assert "factory" in carriable(model, "%NULL%")
+    assert carriable(model, "%NULL%s") is None
+
+
+@pytest.mark.parametrize("key", ["cisco-spa504g", "yealink-t46s"])
+def test_a_phone_that_trims_is_given_no_blanks_at_the_ends(key):
+    assert "blank" in carriable(registry().model(key), "secret ")
+
+
+def test_an_ipv6_server_stands_in_brackets_before_its_port():
+    said = values_of("snom-d785", fields={"host": "2001:db8::7"})
+    assert said["user_host", "1"] == "[2001:db8::7]:5060"
+
+
+@pytest.mark.parametrize(("scheme", "number"), [("http", "1"), ("https", "2")])
+def test_a_grandstream_gets_its_address_without_the_scheme(scheme, number):
+    said = values_of("grandstream-gxp1628", url=f"{scheme}://desk:8000/p/Key/")
+    assert (said["P212"], said["P237"]) == (number, "desk:8000/p/Key")
+
+
+def test_a_grandstream_counts_a_registration_in_minutes():
+    assert values_of("grandstream-gxp1628", {"sip.expires": "30"})["P32"] == "1"
+    assert values_of("grandstream-gxp1628", {"sip.expires": "1800"})["P32"] == "30"
+
+
+@pytest.mark.parametrize("key", first_of_each_family().values())
+def test_a_phone_left_to_dhcp_is_not_told_the_address_of_its_site(key):
+    assert b"SiteKey" not in render(make_phone(key, {"provisioning.mode": "dhcp"})).body
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "value"),
+    [
+        ("yealink-t46s", "local_time.time_zone", "-3"),
+        ("poly-vvx400", "tcpIpApp.sntp.gmtOffset", "-10800"),
+        ("cisco-8841", "Time_Zone", "GMT-03:00"),
+        ("htek-uc926", "P64", "30"),
+        ("gigaset-n870", "DmGlobal.0.TimeZone", "America/Sao_Paulo"),
+    ],
+)
+def test_the_time_zone_is_said_in_each_vendors_words(key, name, value):
+    assert values_of(key)[name] == value
+
+
+def test_a_zone_a_vendor_has_no_word_for_leaves_the_phones_own():
+    assert "timezone" not in values_of("snom-d785", {"time.zone": "UTC+5:45"})
+    assert "Time_Zone" not in values_of("cisco-8841", {"time.zone": "UTC+5:45"})
