@@ -17,7 +17,12 @@ from typing import Any
 
 from bench.figures import Figure, MissingError
 
-PARTS = {"http": "bench.http", "tftp": "bench.tftp_figures", "render": "bench.render"}
+PARTS = {
+    "http": "bench.http",
+    "tftp": "bench.tftp_figures",
+    "render": "bench.render",
+    "notify": "bench.notify",
+}
 LINE = "{:<58} {:>9} {:>10}  {}"
 
 

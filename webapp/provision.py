@@ -135,7 +135,7 @@ def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
                 password=line.password,
                 auth_user=line.auth_user or line.user,
                 display_name=line.display_name or line.user,
-                label=line.label or line.user,
+                label=line.label,
                 server=shared.server(line.sip_server),
             )
             for line in phone.lines

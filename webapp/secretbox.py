@@ -1,7 +1,6 @@
 """Encryption at rest: MultiFernet for texts, AES-GCM for bodies, the keys outside the database.
 
-The first key writes, all of them read, so a new key is put in front and `belldesk keys rotate`
-rewrites what the old one wrote.
+The first key writes, all of them read, so that a new key can be put in front of the old ones.
 """
 
 import os

@@ -1,5 +1,6 @@
 """The belldesk command: one module per noun, each with a click object named `group`."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from getpass import getuser
@@ -68,3 +69,4 @@ def application() -> Iterator[Flask]:
 @click.version_option("0.1.0", prog_name="belldesk")
 def main() -> None:
     """Belldesk: phones, computers, customers and team in one desk."""
+    os.umask(0o077)  # database, queue and logs that a command makes are for their owner only

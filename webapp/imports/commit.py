@@ -59,11 +59,12 @@ def make_servers(plan: Plan, draft: SheetImport) -> dict[str, SipServer]:
 
 
 def server_from(text: str) -> SipServer:
-    """`host` or `host:port`; a bare IPv6 address has more than one colon."""
+    """`host`, `host:port` or `[IPv6]:port`; a bare IPv6 address has more than one colon."""
     host, colon, port = text.rpartition(":")
-    if colon and port.isdigit() and ":" not in host:
-        return SipServer(name=text, host=host, port=int(port))
-    return SipServer(name=text, host=text)
+    bracketed = host.startswith("[") and host.endswith("]")
+    if colon and port.isdigit() and (bracketed or ":" not in host):
+        return SipServer(name=text, host=host.strip("[]"), port=int(port))
+    return SipServer(name=text, host=text.strip("[]"))
 
 
 def add(

@@ -12,7 +12,7 @@ from provisioning import sheet as sheets
 from provisioning.errors import ProvisioningError, SheetError
 from provisioning.registry import registry
 from webapp import audit, htmx
-from webapp.access import needs
+from webapp.access import confirmed, needs
 from webapp.extensions import db
 from webapp.i18n import said
 from webapp.imports import services, tasks
@@ -156,6 +156,7 @@ def cancel(import_id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:import_id>/undo")
 @needs("phones.write")
+@confirmed
 def undo(import_id: int) -> ResponseReturnValue:
     done = db.get_or_404(SheetImport, import_id)
     counts = take_back(done, force=request.form.get("force") == "1")
@@ -187,6 +188,7 @@ def refused(import_id: int, kind: Literal["csv", "xlsx"]) -> ResponseReturnValue
 
 @bp.get("/<int:import_id>/original")
 @needs("phones.reveal")
+@confirmed
 def original(import_id: int) -> ResponseReturnValue:
     """The file as it was uploaded, passwords and all: audited."""
     draft = db.get_or_404(SheetImport, import_id)

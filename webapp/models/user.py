@@ -36,6 +36,10 @@ class User(UserMixin, Model):
         """What the cookie carries: a session's token, so that one session can be ended."""
         return self.session_token
 
+    # UserMixin compares the session's token, "" for everyone who was only read from the database.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     @property
     def is_active(self) -> bool:
         return self.active

@@ -11,7 +11,7 @@ from webapp import provision
 from webapp.audit import acting_as
 from webapp.extensions import db
 from webapp.imports import services, tasks
-from webapp.imports.commit import commit
+from webapp.imports.commit import commit, server_from
 from webapp.imports.services import Choices, ImportStateError
 from webapp.imports.undo import undo
 from webapp.models import AuditEntry, ImportChange, Line, Phone, SheetImport, SipServer, Site, User
@@ -66,6 +66,21 @@ def test_the_predecessors_list_becomes_phones_with_their_lines(everywhere):
     assert "1001" in first.search
     assert draft.state == "committed"
     assert provision.revise([first, second])[0].word == "new"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("pbx.example.net", "pbx.example.net", None),
+        ("10.0.0.5:5070", "10.0.0.5", 5070),
+        ("2001:db8::5", "2001:db8::5", None),
+        ("[2001:db8::5]:5070", "2001:db8::5", 5070),
+        ("[2001:db8::5]", "2001:db8::5", None),
+    ],
+)
+def test_a_server_is_read_with_and_without_its_port(text, host, port):
+    server = server_from(text)
+    assert (server.host, server.port) == (host, port)
 
 
 def test_an_imported_server_leaves_ports_to_the_settings(everywhere):
