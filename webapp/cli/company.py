@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 
-from provisioning.registry import Model, registry
+from provisioning.registry import Model
 from webapp import provision
+from webapp.cli.handset import played
 from webapp.extensions import db
 from webapp.jobs.runs import perform
 from webapp.models import Company, Line, Phone, Profile, Run, SettingValue, SipServer, Site
@@ -82,7 +83,7 @@ def settings_of(sites: Sequence[Site]) -> None:
 def phones(
     count: int, sites: Sequence[Site], servers: Sequence[SipServer], profiles: Sequence[Profile]
 ) -> Iterator[Phone]:
-    models = list(registry().models.values())
+    models = played()
     for number in range(count):
         place = number % len(sites)
         model = models[number % len(models)]
