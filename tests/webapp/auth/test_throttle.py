@@ -155,7 +155,7 @@ def test_an_unknown_name_waits_just_the_same(desk):
 
 
 @pytest.mark.parametrize(
-    "name", ["' OR 1=1 --", "%", "_ob", "bob\x00", "\ud83d", "ü" * 5000, "bob\r\nok admin"]
+    "name", ["' OR 1=1 --", "%", "_ob", "bob\x01", "\ud83d", "ü" * 5000, "bob\r\nok admin"]
 )
 def test_hostile_names_are_only_names(desk, name):
     form = {"name": name.encode("utf-8", "surrogatepass"), "password": "x"}
