@@ -43,7 +43,7 @@ bench: setup  ## Measure against the peers that are installed here
 
 translations: setup  ## Bring the catalogues up to date with the words in the code
 	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k lazy_gettext -k _l --no-location --sort-output -o messages.pot .
-	$(BIN)/pybabel -q update -i messages.pot -d webapp/translations --no-fuzzy-matching --ignore-obsolete
+	$(BIN)/pybabel -q update -i messages.pot -d webapp/translations -w 100 --no-fuzzy-matching --ignore-obsolete
 	$(MAKE) setup
 
 clean:  ## Remove what can be made again; .venv and instance/ stay

@@ -287,11 +287,19 @@ def roll_back(phone: Phone, older: Revision) -> Revision:
     return again
 
 
+def new_password() -> str:
+    """Letters and digits only, which is all some Fanvil models take; some of each kind of them,
+    which is what Cisco's MPP phones ask for."""
+    while True:
+        text = "".join(secrets.choice(ALPHABET) for _ in range(16))
+        if any(map(str.islower, text)) and any(map(str.isupper, text)) and not text.isalpha():
+            return text
+
+
 def new_secrets() -> dict[str, str]:
-    """Passwords for one phone: letters and digits only, which is all some Fanvil models take."""
     return {
-        "admin_password": "".join(secrets.choice(ALPHABET) for _ in range(16)),
-        "user_password": "".join(secrets.choice(ALPHABET) for _ in range(16)),
+        "admin_password": new_password(),
+        "user_password": new_password(),
         "menu_pin": "".join(secrets.choice(string.digits) for _ in range(6)),
     }
 

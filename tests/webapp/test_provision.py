@@ -115,3 +115,16 @@ def test_a_thousand_phones_are_made_in_one_go(app):
     db.session.commit()
     print(f"1,000 phones in {time.perf_counter() - start:.2f} s")
     assert {outcome.word for outcome in outcomes} == {"new"}
+
+
+def test_a_phones_own_passwords_have_letters_of_both_kinds_and_digits():
+    for _ in range(200):
+        made = provision.new_secrets()
+        for name in ("admin_password", "user_password"):
+            text = made[name]
+            assert text.isascii() and text.isalnum() and len(text) == 16
+            assert {kind(c) for c in text} == {"lower", "upper", "digit"}
+
+
+def kind(character):
+    return "digit" if character.isdigit() else "lower" if character.islower() else "upper"
