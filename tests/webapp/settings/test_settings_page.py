@@ -58,7 +58,7 @@ def test_a_refused_value_is_named_and_nothing_is_written(bob):
     assert db.session.scalar(select(func.count(SettingValue.id))) == 0
 
 
-@pytest.mark.parametrize("value", ["x" * 501, "a\nb", "bad host", "\x00"])
+@pytest.mark.parametrize("value", ["x" * 501, "a\nb", "bad host", "\x01"])
 def test_a_hostile_value_is_refused(bob, value):
     data = {"scope": "everywhere", "set:ntp.server": value}
     assert bob.post("/settings/", data=data).status_code == 422
