@@ -22,6 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Flat notations of a MAC in a file name; the longer ones are tried first.
 SEPARATED = re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
+MAC = "<mac>"
 NOTHING = "0" * 64  # the digest of no key
 
 
@@ -108,7 +109,14 @@ def digest(key: str) -> str:
 def is_name_of(phone: Stored, file: str) -> bool:
     """Tell whether `file` is one of the names under which this phone asks for its own file."""
     wanted = plain_name(file)
-    return any(name.lower() == wanted for name in names_of(phone))
+    return any(wanted == name.replace(MAC, phone.mac) for name in lower_names(phone.model))
+
+
+@lru_cache(maxsize=1024)
+def lower_names(model: str) -> tuple[str, ...]:
+    """The lower-case names of a model's files, each once, MAC standing for the address."""
+    found = registry().models.get(model)
+    return tuple(dict.fromkeys(n.lower() for n in found.files(MAC))) if found else ()
 
 
 def names_of(phone: Stored) -> tuple[str, ...]:
@@ -125,6 +133,7 @@ def plain_name(file: str) -> str:
     return re.sub(r"[:.-]", "", found.group()) + name[found.end() :]
 
 
+@lru_cache(maxsize=8192)
 def inside(address: str, networks: str) -> Network | None:
     """Return the narrowest of the blank-separated networks that `address` lies in."""
     found = plain_address(address)
