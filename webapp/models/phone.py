@@ -185,7 +185,7 @@ class Revision(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id", ondelete="CASCADE"))
     number: Mapped[int]
-    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    sha256: Mapped[str] = mapped_column(String(64))
     body: Mapped[bytes] = mapped_column(Packed, deferred=True)
     size: Mapped[int]
     content_type: Mapped[str] = mapped_column(String(40))

@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-22 04:40:24.241695
+Create Date: 2026-11-22 06:16:25.710011
 
 """
 from alembic import op
@@ -406,7 +406,6 @@ def upgrade():
     with op.batch_alter_table('revisions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_revisions_created_at'), ['created_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_revisions_run_id'), ['run_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_revisions_sha256'), ['sha256'], unique=False)
 
     op.create_table('run_steps',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -449,7 +448,6 @@ def downgrade():
 
     op.drop_table('run_steps')
     with op.batch_alter_table('revisions', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_revisions_sha256'))
         batch_op.drop_index(batch_op.f('ix_revisions_run_id'))
         batch_op.drop_index(batch_op.f('ix_revisions_created_at'))
 
