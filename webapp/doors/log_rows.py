@@ -1,13 +1,12 @@
 """A batch of the fetch log becomes rows: fetches, what each phone took last, unknown phones."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Engine, bindparam, func, insert, or_, update
 
-from webapp.bulk import Bulk, ManyRows, stored_time
+from webapp.bulk import Bulk, stored_time
 from webapp.doors import strays
 from webapp.doors.entry import Entry, clean
 from webapp.models import Fetch, Phone
@@ -34,38 +33,13 @@ MOVE_STATE = (
 )
 
 
-STATE_FIELDS = (
-    *("phone", "fetched_revision_id", "fetched_sha256", "fetched_at", "fetched_address"),
-    *("fetched_by", "new_firmware", "new_user_agent"),
-)
-ADD_FETCHES = f"INSERT INTO fetches ({', '.join(FETCH_FIELDS)}) VALUES {{rows}}"  # noqa: S608 - our names
-MOVE_STATES = f"""
-    WITH took ({", ".join(STATE_FIELDS)}) AS (VALUES {{rows}})
-    UPDATE phones SET
-        fetched_revision_id = took.fetched_revision_id,
-        fetched_sha256 = took.fetched_sha256,
-        fetched_at = took.fetched_at,
-        fetched_address = took.fetched_address,
-        fetched_by = took.fetched_by,
-        firmware = coalesce(took.new_firmware, phones.firmware),
-        user_agent = coalesce(took.new_user_agent, phones.user_agent)
-    FROM took
-    WHERE phones.id = took.phone
-        AND (phones.fetched_at IS NULL OR phones.fetched_at <= took.fetched_at)
-"""  # noqa: S608 - our names
-UPDATE_FROM = (3, 33)  # SQLite's first version with it
-
-
 class LogRows:
     """Writes batches: fetches and states in one transaction, the unknown phones in another."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._fetches: Bulk | ManyRows = Bulk(ADD_FETCH, engine.dialect, FETCH_FIELDS)
-        self._states: Bulk | ManyRows = Bulk(MOVE_STATE, engine.dialect)
-        if engine.dialect.name == "sqlite" and sqlite3.sqlite_version_info >= UPDATE_FROM:
-            self._fetches = ManyRows(ADD_FETCHES, FETCH_FIELDS)
-            self._states = ManyRows(MOVE_STATES, STATE_FIELDS)
+        self._fetches = Bulk(ADD_FETCH, engine.dialect, FETCH_FIELDS)
+        self._states = Bulk(MOVE_STATE, engine.dialect)
         self._time = stored_time(engine.dialect)
 
     def write(self, batch: Sequence[Entry]) -> None:
