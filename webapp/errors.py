@@ -1,6 +1,7 @@
 """One place turns errors into answers. Every answer carries the reference that is in the log."""
 
 import logging
+import re
 import secrets
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
@@ -17,7 +18,13 @@ from webapp.i18n import said
 from webapp.user_agent import printable
 
 log = logging.getLogger("belldesk.web")
+KEY = re.compile(r"/p/[^/]+", re.IGNORECASE)
 PAGES = {403, 404, 422, 429, 500}
+
+
+def loggable(path: str) -> str:
+    """The path on one line, without a site's key: phones ask also where no door is for them."""
+    return printable(KEY.sub("/p/•••", path), 300)
 
 
 def init_app(app: Flask) -> None:
@@ -61,7 +68,7 @@ def http_error(error: HTTPException) -> Response:
 
 
 def unexpected(error: Exception) -> Response:
-    path = printable(request.path, 300)
+    path = loggable(request.path)
     log.exception("reference=%s %s %s", reference(), request.method, path)
     g._login_user = AnonymousUserMixin()  # the page must not ask a database that may be away
     db.session.rollback()  # PostgreSQL would refuse what the page itself has to read
@@ -85,6 +92,6 @@ def page(code: int, message: str = "") -> Response:
 
 
 def note(code: int) -> None:
-    path = printable(request.path, 300)
+    path = loggable(request.path)
     address = request.remote_addr
     log.info("reference=%s %d %s %s address=%s", reference(), code, request.method, path, address)

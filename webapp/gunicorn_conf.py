@@ -33,7 +33,7 @@ loglevel = os.environ.get("BELLDESK_LOG_LEVEL", "warning")
 
 def hide_keys(record: logging.LogRecord) -> bool:
     """A request that is no HTTP is logged whole, and a phone's address holds its site's key."""
-    record.msg, record.args = re.sub(r"/p/[^/\s]+", "/p/•••", record.getMessage()), ()
+    record.msg, record.args = re.sub(r"(?i)/p/[^/\s]+", "/p/•••", record.getMessage()), ()
     return True
 
 

@@ -74,3 +74,10 @@ def test_a_form_of_a_public_page_that_is_too_old_says_so(strict, caplog):
     assert answer.status_code == 422
     assert "too old" in answer.text
     assert f"reference={reference_in(answer)} 422 POST /login " in caplog.text
+
+
+def test_a_key_in_an_address_is_not_logged_where_no_door_for_phones_is_open(anonymous, caplog):
+    caplog.set_level("INFO")
+    anonymous.get("/p/a-key-of-a-site/0c383e000001.cfg")
+    assert "/p/•••/0c383e000001.cfg" in caplog.text
+    assert "a-key-of-a-site" not in caplog.text

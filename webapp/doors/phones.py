@@ -95,11 +95,20 @@ class PhonesDoor:
 
 
 class Switch:
-    """Give the door what begins with its prefix, before Flask has done any work for it."""
+    """Give the door what begins with its prefix, before Flask has done any work for it.
+
+    More slashes or a capital are the prefix too: a page's 404 would not be the door's refusal, and
+    its log would name the address, with the key in it.
+    """
 
     def __init__(self, door: "WSGIApplication", pages: "WSGIApplication") -> None:
         self._door, self._pages = door, pages
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Any:
-        chosen = self._door if environ["PATH_INFO"].startswith(PREFIX) else self._pages
-        return chosen(environ, start_response)
+        path: str = environ["PATH_INFO"]
+        if not path.startswith(PREFIX):
+            bare = "/" + path.lstrip("/")
+            if bare[: len(PREFIX)].lower() != PREFIX:
+                return self._pages(environ, start_response)
+            environ["PATH_INFO"] = PREFIX + bare[len(PREFIX) :]
+        return self._door(environ, start_response)

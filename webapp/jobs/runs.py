@@ -117,7 +117,7 @@ def work(steps: Sequence[RunStep]) -> None:
     except LeaseLostError:
         db.session.rollback()
         log.warning("%d steps went to another worker meanwhile", len(ids))
-    except Exception as error:
+    except Exception as error:  # one phone must not stop the run, whatever it does to the renderer
         db.session.rollback()
         log.exception("%d steps of %s", len(ids), token)
         if len(ids) > 1:

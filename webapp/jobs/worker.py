@@ -80,7 +80,7 @@ def survive(deed: Callable[[], None]) -> None:
     """A worker outlives whatever its work runs into; the reaper calls for that work again."""
     try:
         deed()
-    except Exception:
+    except Exception:  # a task may be anything
         log.exception("a task failed")
         time.sleep(IDLE)
     finally:

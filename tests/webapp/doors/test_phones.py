@@ -146,3 +146,15 @@ def test_pages_beside_the_door_are_flasks(door):
 def test_an_upload_is_read_and_refused(door):
     answer = door.ask("boot.log", method="PUT", data=b"x" * 100_000)
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("prefix", ["//p", "///p", "/P"])
+def test_a_key_behind_another_spelling_of_the_prefix_is_refused_alike_and_not_logged(
+    door, caplog, prefix
+):
+    caplog.set_level("INFO")
+    plain = door.client.get(f"/p/{door.key}/ffffffffffff.cfg")
+    answer = door.client.get("/", environ_overrides={"PATH_INFO": f"{prefix}/{door.key}/none.cfg"})
+    assert (answer.status, answer.data) == (plain.status, plain.data)
+    assert tuple(answer.headers) == tuple(plain.headers)
+    assert door.key not in caplog.text
