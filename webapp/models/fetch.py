@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import ForeignKey, Index, Select, String, func, select
+from sqlalchemy import JSON, ForeignKey, Index, Select, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
@@ -50,7 +50,10 @@ class Fetch(Model):
 
 
 class Stray(Model):
-    """A phone that asked with a site's key or from its network, and that nobody has entered."""
+    """A phone that asked with a site's key or from its network, and that nobody has entered.
+
+    `transport` is http, tftp or pnp; `clues` say why we think what we think: [kind, value] pairs.
+    """
 
     __tablename__ = "strays"
 
@@ -66,6 +69,7 @@ class Stray(Model):
     file: Mapped[str] = mapped_column(String(120), default="")
     address: Mapped[str] = mapped_column(String(45))
     transport: Mapped[str] = mapped_column(String(5))
+    clues: Mapped[list[list[str]] | None] = mapped_column(JSON)
     times: Mapped[int] = mapped_column(default=1)
     first_seen: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_seen: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)

@@ -64,11 +64,27 @@ class Phone(Model):
 
     They are copied here so that state, list and door each need one read. `search` is folded text
     kept by `webapp.provision.index`.
+
+    `key` is the phone's own key in its address at the door, looked up by its SHA-256; the previous
+    ones of a rotation work until their `_until`. The site's key opens a phone until `armed_until`,
+    then only from `pinned_network`, which its first good fetch set. `address` is where people said
+    that the phone is, for pushing; without it only an address it was seen from is used.
     """
 
     __tablename__ = "phones"
     __audited__ = True
-    __secret__ = frozenset({"admin_password", "user_password", "menu_pin"})
+    __secret__ = frozenset(
+        {
+            "admin_password",
+            "user_password",
+            "menu_pin",
+            "key",
+            "key_digest",
+            "previous_key_digest",
+            "door_password",
+            "previous_door_password",
+        }
+    )
     __unaudited__ = frozenset(
         {
             "search",
@@ -82,6 +98,7 @@ class Phone(Model):
             "fetched_by",
             "firmware",
             "user_agent",
+            "pinned_network",
         }
     )
     __table_args__ = (
@@ -98,6 +115,16 @@ class Phone(Model):
     admin_password: Mapped[str] = mapped_column(Sealed)
     user_password: Mapped[str] = mapped_column(Sealed)
     menu_pin: Mapped[str] = mapped_column(Sealed)
+    key: Mapped[str | None] = mapped_column(Sealed)
+    key_digest: Mapped[str | None] = mapped_column(String(64))
+    previous_key_digest: Mapped[str | None] = mapped_column(String(64))
+    previous_key_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    door_password: Mapped[str | None] = mapped_column(Sealed)
+    previous_door_password: Mapped[str | None] = mapped_column(Sealed)
+    previous_door_password_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    armed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pinned_network: Mapped[str | None] = mapped_column(String(45))
+    address: Mapped[str | None] = mapped_column(String(45))
     search: Mapped[str] = mapped_column(Text, default="")
     import_id: Mapped[int | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -198,3 +225,17 @@ class Revision(Model):
     @classmethod
     def of(cls, phone: Phone) -> Select[Self]:
         return select(cls).where(cls.phone_id == phone.id).order_by(cls.number.desc())
+
+
+class Bootstrap(Model):
+    """What a phone of a `strict` site gets for the site's key: its own address and no secret."""
+
+    __tablename__ = "bootstraps"
+
+    phone_id: Mapped[int] = mapped_column(
+        ForeignKey("phones.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    sha256: Mapped[str] = mapped_column(String(64))
+    body: Mapped[bytes] = mapped_column(Packed)
+    size: Mapped[int]
+    content_type: Mapped[str] = mapped_column(String(40))

@@ -27,7 +27,12 @@ from webapp.models.user import User
 
 
 class Run(Model):
-    """`state`: queued, running, stopping, ended, stopped. It ends only when every step has."""
+    """`state`: queued, running, stopping, halted, ended, stopped. It ends when every step has.
+
+    `kind` is provision (render and store), deliver (make phones take what they have), rollout (in
+    stages, both) or rollback. A roll-out is in `stage` until `stage_until`; `message` % `params`
+    says why it halted.
+    """
 
     __tablename__ = "runs"
     __audited__ = True
@@ -39,6 +44,12 @@ class Run(Model):
     import_id: Mapped[int | None] = mapped_column(index=True)
     retry_of: Mapped[int | None]
     total: Mapped[int] = mapped_column(default=0)
+    kind: Mapped[str] = mapped_column(String(10), default="provision", server_default="provision")
+    options: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    stage: Mapped[int] = mapped_column(default=0, server_default="0")
+    stage_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message: Mapped[str | None] = mapped_column(Text)
+    params: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -62,7 +73,10 @@ class Run(Model):
 
 
 class RunStep(Model):
-    """One phone's part in a run; `state`: queued, running, done, failed, stopped.
+    """One phone's part in a run; `state`: queued, running, waiting, done, failed, stopped.
+
+    In a roll-out it waits, after the push, until `due_at` for the phone to come back; `stage` is
+    when its turn comes. `before_id` is the revision the phone had, to go back to.
 
     `worker` holds it until `leased_until`, then it is free again.
 
@@ -91,6 +105,9 @@ class RunStep(Model):
     params: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     revision_id: Mapped[int | None]
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stage: Mapped[int] = mapped_column(default=0, server_default="0")
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    before_id: Mapped[int | None]
 
     phone: Mapped[Phone | None] = relationship()
 

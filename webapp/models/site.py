@@ -5,7 +5,17 @@ import secrets
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import ForeignKey, Select, String, Text, UniqueConstraint, or_, select
+from sqlalchemy import (
+    ForeignKey,
+    Select,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
@@ -34,6 +44,10 @@ class Site(Model):
     """Owns the key in its phones' address (`/p/<key>/`): stored sealed, looked up by its SHA-256.
 
     After a rotation the previous key still works until `previous_until`.
+
+    `policy` is who gets a file for that key: lan (whoever is in `networks`), armed (phones in their
+    window), strict (those too, but only their own address). `door_auth` is what a phone must prove
+    besides: none, basic or digest. `pace` limits pushes, in phones a minute; None is the default.
     """
 
     __tablename__ = "sites"
@@ -49,6 +63,11 @@ class Site(Model):
     key_digest: Mapped[str] = mapped_column(String(64), unique=True)
     previous_digest: Mapped[str | None] = mapped_column(String(64), index=True)
     previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    policy: Mapped[str] = mapped_column(String(6), default="armed", server_default="armed")
+    door_auth: Mapped[str] = mapped_column(String(6), default="none", server_default="none")
+    certificate_required: Mapped[bool] = mapped_column(default=False, server_default=false())
+    pnp: Mapped[bool] = mapped_column(default=True, server_default=true())
+    pace: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
     company: Mapped[Company] = relationship(lazy="joined")
