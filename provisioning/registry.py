@@ -5,7 +5,7 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,26 @@ class Dhcp:
     typed: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """A way to make a phone take its configuration now, as an entry of [[resync]] has it.
+
+    `method` is sip-notify (`event`), http-get (`path`), http-push or ssh (`steps`). `reboot` says
+    that the phone starts anew, and cuts off who is talking. The lowest `cost` is tried first.
+    """
+
+    method: str
+    reboot: bool
+    cost: int
+    event: str = ""
+    path: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+COSTS = {"sip-notify": 10, "http-get": 20, "http-push": 30, "ssh": 40}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vendor:
     """What vendor.toml says. `files` are served (of all its models), `known_files` only asked for.
@@ -66,7 +86,7 @@ class Vendor:
     defaults: dict[str, str]
     maps: dict[str, dict[str, str | int]]
     families: dict[str, Family]
-    resync: tuple[dict[str, Any], ...]
+    resync: tuple[Resync, ...]
     ports: dict[str, int]
     dhcp: Dhcp | None
     folder: Path
@@ -186,7 +206,7 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
         defaults=_defaults(toml),
         maps=toml.get("maps", {}),
         families=families,
-        resync=tuple(toml.get("resync", ())),
+        resync=_resync(toml.get("resync", ())),
         ports=toml.get("ports", {}),
         dhcp=_dhcp(toml.get("dhcp")),
         folder=path.parent,
@@ -194,6 +214,16 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
         quirks=_quirks(path.parent / "quirks.py"),
     )
     return vendor, [_model(key, vendor, entry, names[key]) for key, entry in entries.items()]
+
+
+def _resync(entries: Iterable[dict[str, Any]]) -> tuple[Resync, ...]:
+    """Return the ways in the order in which they are to be tried: the cheapest first."""
+    ways = [Resync(**{"cost": COSTS[entry["method"]]} | _tupled(entry)) for entry in entries]
+    return tuple(sorted(ways, key=lambda way: way.cost))
+
+
+def _tupled(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry | {"steps": tuple(entry.get("steps", ()))}
 
 
 def _dhcp(entry: dict[str, Any] | None) -> Dhcp | None:
@@ -263,7 +293,7 @@ def _defaults(entry: dict[str, Any]) -> dict[str, str]:
 def _version(folder: Path) -> str:
     """Change with anything that can change a rendered file."""
     digest = hashlib.sha256()
-    for path in sorted((*folder.glob("*.toml"), *folder.glob("*.j2"), *folder.glob("quirks.py"))):
+    for path in sorted((folder / "vendor.toml", *folder.glob("*.j2"), *folder.glob("quirks.py"))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
