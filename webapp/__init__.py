@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import access, audit, errors, i18n, incoming, menu, security
+from webapp import access, audit, errors, fleet, i18n, incoming, menu, security
 from webapp.config import ROOT, Config
 from webapp.extensions import csrf, db, login_manager, migrate
 from webapp.secretbox import SecretBox
@@ -21,6 +21,7 @@ FEATURES = (
     "auth",
     "desk",
     "files",
+    "firmware",
     "imports",
     "logs",
     "phones",
@@ -54,6 +55,7 @@ def create_app(config: Config | None = None) -> Flask:
     menu.init_app(app)
     app.jinja_env.globals.update(asset=asset, may=access.may, config_env=config.env)
     app.jinja_env.globals.update(html_language=i18n.html_language)
+    app.jinja_env.globals.update(silent_for=fleet.silent_for, firmware_advice=fleet.advice_of)
     app.jinja_env.add_extension("jinja2.ext.do")
     if "people" in config.doors:
         for feature in FEATURES:

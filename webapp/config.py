@@ -29,6 +29,7 @@ from webapp.environment import (
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ("prod", "dev", "test")
 DOORS = ("people", "phones", "agents")
+MOST_ARMED_HOURS = 30 * 24  # a window that never closes is none
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ class Config:
     web_workers: int = 2
     session_minutes: int = 60
     lease_seconds: int = 60
+    armed_hours: int = 72
     export_dir: Path | None = None
     tftp_log: Path | None = None
     ftp_log: Path | None = None
     keep_files_hours: int = 48
     keep_logs_days: int = 90
+    silent_days: int = 7
     secret_key: str = field(default="", repr=False)
     keys: tuple[str, ...] = field(default=(), repr=False)
 
@@ -86,11 +89,13 @@ class Config:
             web_workers=number("BELLDESK_WEB_WORKERS", cls.web_workers, 1, 999),
             session_minutes=number("BELLDESK_SESSION_MINUTES", cls.session_minutes, 1),
             lease_seconds=number("BELLDESK_LEASE_SECONDS", cls.lease_seconds, 1),
+            armed_hours=number("BELLDESK_ARMED_HOURS", cls.armed_hours, 0, MOST_ARMED_HOURS),
             export_dir=path("BELLDESK_EXPORT_DIR"),
             tftp_log=path("BELLDESK_TFTP_LOG"),
             ftp_log=path("BELLDESK_FTP_LOG"),
             keep_files_hours=number("BELLDESK_KEEP_FILES_HOURS", cls.keep_files_hours),
             keep_logs_days=number("BELLDESK_KEEP_LOGS_DAYS", cls.keep_logs_days),
+            silent_days=number("BELLDESK_SILENT_DAYS", cls.silent_days, 1),
             secret_key=get("BELLDESK_SECRET_KEY", "")
             or kept(instance / "secret", lambda: secrets.token_urlsafe(48)),
             keys=usable((get("BELLDESK_KEYS", "") or kept(instance / "keys", new_key)).split()),

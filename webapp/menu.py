@@ -59,6 +59,7 @@ MENU = (
             Item(_l("Runs"), "runs.index", "player-play", "phones.read"),
             Item(_l("Adopt"), "adopt.index", "plug", "phones.read"),
             Item(_l("Files"), "files.index", "files", "phones.read"),
+            Item(_l("Firmware"), "firmware.index", "device-floppy", "phones.read"),
             Item(_l("Sites"), "sites.index", "map-pin", "sites.read"),
             Item(_l("SIP servers"), "sip_servers.index", "server", "settings.read"),
             Item(_l("Profiles"), "profiles.index", "adjustments", "settings.read"),

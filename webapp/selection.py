@@ -11,10 +11,13 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from werkzeug.datastructures import MultiDict
 
 from provisioning.registry import registry
-from webapp import provision
-from webapp.models import Phone, Site, User
+from webapp import fleet, provision
+from webapp.models import Phone, RunStep, Site, User
 
-FILTERS = ("q", "state", "model", "vendor", "site", "company", "profile", "before_revision")
+FILTERS = (
+    *("q", "state", "model", "vendor", "site", "company", "profile", "before_revision"),
+    *("firmware", "advice", "not_taken"),
+)
 STATES = ("current", "stale", "never")
 
 
@@ -22,11 +25,15 @@ def filtered(user: User, wanted: Mapping[str, str]) -> Select[Phone]:
     """Phones that `user` may see and that fit q, state, model, vendor, site, company, profile.
 
     `before_revision`: an ISO time; only phones whose newest file is older, or that have none.
+    `state` may also be silent, `advice` is what is said of their firmware; `not_taken` the id of a
+    run whose file they have not taken yet, nor a newer one.
     """
     query = Phone.visible_to(user)
     conditions: list[Any] = list(Phone.containing(provision.fold(wanted.get("q", ""))))
     if wanted.get("state") in STATES:
         conditions.append(Phone.is_in_state(wanted["state"]))
+    elif wanted.get("state") == "silent":
+        conditions.append(Phone.is_silent(fleet.silent_since()))
     if vendor := registry().vendors.get(wanted.get("vendor", "")):
         keys = [key for key, model in registry().models.items() if model.vendor is vendor]
         conditions.append(Phone.model.in_(keys))
@@ -35,7 +42,18 @@ def filtered(user: User, wanted: Mapping[str, str]) -> Select[Phone]:
     conditions += places(wanted)
     if moment := moment_of(wanted.get("before_revision", "")):
         conditions.append(or_(Phone.revised_at.is_(None), Phone.revised_at < moment))
-    return query.where(*conditions)
+    return query.where(*conditions, *what_they_run(query, wanted))
+
+
+def what_they_run(phones: Select[Any], wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    found = []
+    if firmware := wanted.get("firmware"):
+        found.append(Phone.firmware == firmware)
+    if wanted.get("advice") in fleet.ADVICE:
+        found.append(fleet.is_advised(wanted["advice"], phones))
+    if (run := number(wanted.get("not_taken"))) is not None:
+        found.append(Phone.id.in_(RunStep.not_taken(run)))
+    return found
 
 
 def places(wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:

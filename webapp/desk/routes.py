@@ -6,14 +6,15 @@ from datetime import timedelta
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
+from webapp import fleet
 from webapp.access import signed_in
 from webapp.extensions import db, utcnow
-from webapp.models import Fetch, Phone, Run, RunStep, Site, Stray
+from webapp.models import DayCount, Fetch, Phone, Run, RunStep, Site, Stray
 
 bp = Blueprint("desk", __name__)
-HOURS = 24
+HOURS, DAYS = 24, 30
 
 
 @bp.get("/")
@@ -31,7 +32,21 @@ def index() -> ResponseReturnValue:
         failures=failures(),
         fetches=db.session.scalars(Fetch.newest_first().limit(8)).all(),
         hours=fetches_by_hour(),
+        silent=count(Phone.is_silent(fleet.silent_since())),
+        silent_days=fleet.silent_days(),
+        vulnerable=count(fleet.is_advised("vulnerable", select(Phone))),
+        days=days(),
     )
+
+
+def count(condition: ColumnElement[bool]) -> int:
+    return db.session.scalar(select(func.count(Phone.id)).where(condition)) or 0
+
+
+def days() -> list[DayCount]:
+    """The last thirty days that were counted, oldest first."""
+    first = (utcnow() - timedelta(days=DAYS - 1)).date()
+    return list(db.session.scalars(DayCount.since(first)))
 
 
 def failures() -> int:

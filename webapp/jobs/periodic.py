@@ -13,6 +13,7 @@ from sqlalchemy import text
 from webapp.audit import acting_as
 from webapp.config import Config
 from webapp.extensions import db, utcnow
+from webapp.jobs.counts import count_today
 from webapp.jobs.purge import purge
 from webapp.jobs.queue import TASKS, enqueue
 
@@ -57,6 +58,7 @@ def repair(quiet_seconds: float) -> int:
 def tidy() -> None:
     with acting_as("worker"):
         gone = purge()
+        count_today()
         db.session.commit()
     if any(gone.values()):
         log.info("purged %s", ", ".join(f"{count} {what}" for what, count in gone.items() if count))

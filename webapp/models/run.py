@@ -163,6 +163,15 @@ class RunStep(Model):
     def workers(cls) -> Select[str | None]:
         return select(cls.worker).where(cls.state == "running").distinct()
 
+    @classmethod
+    def not_taken(cls, run_id: int) -> Select[int | None]:
+        """Phones whose file of this run, or a newer one, they have not fetched yet."""
+        older = or_(
+            Phone.fetched_revision_id.is_(None), Phone.fetched_revision_id < cls.revision_id
+        )
+        query = select(cls.phone_id).join(Phone, Phone.id == cls.phone_id)
+        return query.where(cls.run_id == run_id, cls.revision_id.is_not(None), older)
+
     @staticmethod
     def with_phone(query: Select["RunStep"]) -> Select["RunStep"]:
         """For showing steps: each with its phone's label, and none of the phone's secrets."""

@@ -50,7 +50,7 @@ def index() -> ResponseReturnValue:
 def choices() -> dict[str, Any]:
     """What the selects above the list offer."""
     return {
-        "states": [("current", _("current")), ("stale", _("stale")), ("never", _("never fetched"))],
+        "states": [("current", _("current")), ("stale", _("stale")), ("never", _("never fetched")), ("silent", _("silent"))],
         "models": model_choices(),
         "vendors": [(vendor.key, vendor.name) for vendor in registry().vendors.values()],
         "sites": site_choices(),
