@@ -11,6 +11,7 @@ from provisioning.sheet.header import Columns, columns_of
 from provisioning.sheet.rows import Reason, Row, Sheet, SheetLine, Table
 from provisioning.sheet.values import Remarks, extension_of, mac_of, password_of, server_of
 
+NOTHING: Mapping[str, str] = {}
 PLACES = ("extension", "password", "auth_user", "display_name", "label", "server")
 
 
@@ -22,8 +23,12 @@ def check(
     default_server: str = "",
     known_servers: Container[str] = (),
     server_needed: bool = True,
+    chosen: Mapping[int, Mapping[str, str]] | None = None,
 ) -> Sheet:
     """Judge every row; the defaults stand in for what it is silent about.
+
+    `chosen` are a row's model and server, by its number, as a person decided: they win over the
+    sheet.
 
     `known_servers` are names (casefolded) that rows may use for a server, blanks and all. Without
     `server_needed` a sheet that has no column for it is no error as such: its rows are.
@@ -32,6 +37,7 @@ def check(
     checker = Checker(
         columns, len(table.header), registry, default_model, default_server, known_servers
     )
+    checker.chosen = chosen or {}
     rows = tuple(checker.row(number, cells) for number, cells in table.rows)
     return Sheet(rows, columns.unknown, table.encoding, table.delimiter, table.header)
 
@@ -56,6 +62,7 @@ class Checker:
         self.accounts: dict[tuple[str, str], int] = {}
         self.models: dict[str, Model | None] = {}
         self.carried: dict[tuple[str, str], str | None] = {}
+        self.chosen: Mapping[int, Mapping[str, str]] = {}
 
     def row(self, number: int, cells: tuple[str, ...]) -> Row:
         remarks = Remarks()
@@ -70,8 +77,9 @@ class Checker:
         values = self.trimmed(cells, remarks)
         phone = self.columns.phone
         mac = mac_of(values[phone["mac"]], self.registry, remarks)
-        model = self.model(picked(values, phone, "model"), remarks)
-        lines = self.lines(values, model, remarks)
+        chosen = self.chosen.get(number, NOTHING)
+        model = self.model(chosen.get("model") or picked(values, phone, "model"), remarks)
+        lines = self.lines(values, model, remarks, chosen.get("server", ""))
         if remarks.reasons and len(cells) < self.width and self.lacks(cells):
             remarks.reasons.clear()
             self.refuse_width(cells, remarks)
@@ -121,12 +129,13 @@ class Checker:
         return model
 
     def lines(
-        self, values: list[str], model: Model | None, remarks: Remarks
+        self, values: list[str], model: Model | None, remarks: Remarks, chosen_server: str = ""
     ) -> tuple[SheetLine, ...]:
         found = []
         for number, places in self.columns.lines:
             if number == 1 or any(values[c] for f, c in places.items() if f != "server"):
-                found.append(self.line(number, places, values, model, remarks))
+                line = self.line(number, places, values, model, remarks, chosen_server)
+                found.append(line)
         return tuple(found)
 
     def line(
@@ -136,9 +145,11 @@ class Checker:
         values: list[str],
         model: Model | None,
         remarks: Remarks,
+        chosen_server: str,
     ) -> SheetLine:
         suffix = str(number) if number > 1 else ""
         user, password, auth, name, label, server = (picked(values, places, f) for f in PLACES)
+        server = chosen_server or server
         # A further line without a server of its own registers where the first does.
         default = self.default_server
         if number > 1:

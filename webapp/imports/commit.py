@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import insert, select
 
 from provisioning.sheet import Row, SheetLine
-from webapp import audit, provision
+from webapp import audit, door_keys, provision
 from webapp.chunks import chunks
 from webapp.config import Config
 from webapp.extensions import db, utcnow
@@ -158,7 +158,7 @@ def change(
 
 
 def apply(planned: Planned, phone: Phone, servers: dict[str, SipServer]) -> None:
-    row = planned.row
+    row, identity = planned.row, door_keys.identity(phone)
     phone.model, phone.label = row.model, row.label or phone.label
     if planned.site:
         phone.site = planned.site
@@ -174,6 +174,7 @@ def apply(planned: Planned, phone: Phone, servers: dict[str, SipServer]) -> None
         for name in ("auth_user", "display_name", "label"):
             setattr(own, name, values[name] or getattr(own, name))
         own.sip_server_id = values["sip_server_id"]
+    door_keys.welcome(phone, identity)
     provision.index(phone)
 
 

@@ -1,7 +1,7 @@
 """What committing a sheet would do, row by row: compared with the database, nothing written."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -10,8 +10,14 @@ from provisioning.errors import N_
 from provisioning.sheet import Reason, Row, Sheet, SheetLine
 from webapp.chunks import chunks
 from webapp.extensions import db
+from webapp.imports.overrides import Override
 from webapp.models import Phone, Profile, SipServer, Site
 
+AS_THE_SHEET_SAYS = Override()
+GONE = {
+    "site": N_("The site chosen for this row is there no more; choose another"),
+    "server": N_("The SIP server chosen for this row is there no more; choose another"),
+}
 STATUSES = ("added", "changed", "unchanged", "refused")
 
 
@@ -26,6 +32,7 @@ class Planned:
     phone: Phone | None = None
     reasons: list[Reason] = field(default_factory=list)
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    override: Override = AS_THE_SHEET_SAYS
 
 
 @dataclass(slots=True)
@@ -54,20 +61,27 @@ class Known:
     sites: dict[str, Site | None]
     profiles: dict[str, Profile]
     servers: dict[str, SipServer]
+    overrides: Mapping[int, Override]
 
 
-def make_plan(sheet: Sheet, site: Site | None, server: SipServer | None) -> Plan:
-    known = look_up(sheet)
+def make_plan(
+    sheet: Sheet,
+    site: Site | None,
+    server: SipServer | None,
+    overrides: Mapping[int, Override] | None = None,
+) -> Plan:
+    known = look_up(sheet, overrides or {})
     return Plan(sheet, [plan_row(row, site, server, known) for row in sheet.rows])
 
 
-def look_up(sheet: Sheet) -> Known:
+def look_up(sheet: Sheet, overrides: Mapping[int, Override]) -> Known:
     macs = [row.mac for row in sheet.rows if row.mac]
     return Known(
         phones={phone.mac: phone for phone in phones_with(macs)},
         sites=sites_by_name(),
         profiles={p.name.casefold(): p for p in db.session.scalars(Profile.by_name())},
         servers=servers_by_name(),
+        overrides=overrides,
     )
 
 
@@ -102,8 +116,10 @@ def servers_by_name() -> dict[str, SipServer]:
 
 
 def plan_row(row: Row, site: Site | None, server: SipServer | None, known: Known) -> Planned:
-    planned = Planned(row, "refused", reasons=list(row.reasons))
-    planned.site = find_site(row, site, known, planned.reasons)
+    own = known.overrides.get(row.number, AS_THE_SHEET_SAYS)
+    planned = Planned(row, "refused", reasons=list(row.reasons), override=own)
+    planned.reasons.extend(Reason(GONE[name], {}, name) for name in own.gone)
+    planned.site = own.site or find_site(row, site, known, planned.reasons)
     planned.profile = find_profile(row, known, planned.reasons)
     if planned.reasons or planned.site is None:
         return planned

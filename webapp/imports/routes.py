@@ -17,7 +17,7 @@ from webapp.extensions import db
 from webapp.i18n import said
 from webapp.imports import services, tasks
 from webapp.imports.forms import PreviewForm, UploadForm
-from webapp.imports.plan import STATUSES
+from webapp.imports.shown import Shown
 from webapp.imports.undo import undo as take_back
 from webapp.jobs.queue import enqueue
 from webapp.models import SheetImport
@@ -91,22 +91,23 @@ def form_of(draft: SheetImport) -> PreviewForm:
 
 
 def preview(draft: SheetImport, form: PreviewForm, status: int = 200) -> Response:
-    plan = services.preview(draft)
-    wanted = request.args.get("status", "")
-    wanted = wanted if wanted in STATUSES else ""
-    rows = plan.having(wanted)
+    shown = Shown.asked(services.preview(draft))
     start = max(request.args.get("from", 0, int), 0)
+    if start >= len(shown.rows):
+        start = 0
     return htmx.render(
         "imports/preview.html",
         "imports/_preview.html",
         status,
         draft=draft,
         form=form,
-        plan=plan,
-        wanted=wanted,
-        rows=rows[start : start + ROWS],
+        plan=shown.plan,
+        wanted=shown.status,
+        causes=shown.causes,
+        cause=shown.cause,
+        rows=shown.rows[start : start + ROWS],
         start=start,
-        found=len(rows),
+        found=len(shown.rows),
         step=ROWS,
         model_names={model.key: model.name for model in registry().models.values()},
     )
@@ -203,3 +204,7 @@ def attachment(body: bytes, name: str, content_type: str) -> Response:
     answer = Response(body, content_type=content_type)
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
+
+
+# What is decided for single rows of the preview.
+from webapp.imports import rows as rows  # noqa: E402

@@ -1,15 +1,19 @@
 """An uploaded sheet from the draft to the commit; nothing is written before a person says so."""
 
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import exists, select, update
 
 from provisioning import sheet as sheets
 from provisioning.errors import N_, SheetError
 from provisioning.registry import registry
+from webapp import audit
 from webapp.extensions import db, utcnow
+from webapp.imports.overrides import FIELDS, Override, merged, overrides_of
 from webapp.imports.plan import Plan, make_plan, servers_by_name
 from webapp.jobs.rows import changed
 from webapp.models import SheetImport, SipServer, Site, User
@@ -17,6 +21,10 @@ from webapp.models import SheetImport, SipServer, Site, User
 
 class ImportStateError(SheetError):
     """What was asked does not fit the state the import is in."""
+
+
+class RowError(SheetError):
+    """A row was meant that the sheet does not have."""
 
 
 IN_STATE = {
@@ -82,22 +90,47 @@ def take(draft: SheetImport, choices: Choices) -> None:
     draft.encoding = choices.encoding
 
 
-def read(draft: SheetImport) -> sheets.Sheet:
+def choose_rows(draft: SheetImport, rows: Iterable[int], changes: Mapping[str, Any]) -> int:
+    """Decide `model` (a key), `site` and `server` (ids) of these rows; None: as the sheet says.
+
+    Return how many rows it were; refuse a row that the sheet does not have."""
+    require(draft, "draft")
+    db.session.refresh(draft, ["overrides"])
+    wanted = sorted(set(rows))
+    present = {number for number, _cells in table_of(draft).rows}
+    missing = [number for number in wanted if number not in present]
+    if not wanted:
+        raise RowError(N_("No row was chosen"))
+    if missing:
+        raise RowError(N_("This upload has no row %(row)s"), row=", ".join(map(str, missing[:5])))
+    draft.overrides = merged(draft.overrides, wanted, changes) or None
+    named = {name: changes[name] for name in FIELDS if name in changes}
+    note = named | {"rows": wanted[:200], "count": len(wanted)}
+    audit.record("choose", "SheetImport", draft.id, draft.filename, note)
+    return len(wanted)
+
+
+def table_of(draft: SheetImport) -> sheets.Table:
     if draft.body is None:
         raise ImportStateError(N_("The file of this upload is no longer kept. Upload it again."))
-    table = sheets.read(draft.body, draft.filename, encoding=draft.encoding)
+    return sheets.read(draft.body, draft.filename, encoding=draft.encoding)
+
+
+def read(draft: SheetImport, overrides: Mapping[int, Override] | None = None) -> sheets.Sheet:
     return sheets.check(
-        table,
+        table_of(draft),
         registry(),
         default_model=draft.model,
         default_server=draft.sip_server.name if draft.sip_server else "",
         known_servers=servers_by_name(),
         server_needed=False,
+        chosen={number: own.words for number, own in (overrides or {}).items()},
     )
 
 
 def preview(draft: SheetImport) -> Plan:
-    return make_plan(read(draft), draft.site, draft.sip_server)
+    overrides = overrides_of(draft)
+    return make_plan(read(draft, overrides), draft.site, draft.sip_server, overrides)
 
 
 def cancel(draft: SheetImport) -> None:

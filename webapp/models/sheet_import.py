@@ -16,11 +16,13 @@ class SheetImport(Model):
     """`state`: draft, committing, committed, undone, cancelled, failed.
 
     `name` is the archive copy's name, unique for ever. `body` is the file as it was uploaded,
-    None once it was purged or cancelled. `counts` has added, changed, unchanged, refused."""
+    None once it was purged or cancelled. `counts` has added, changed, unchanged, refused.
+    `overrides`: what a person chose for single rows, {"7": {"model": …, "site": id, "server": id}}.
+    """
 
     __tablename__ = "imports"
     __audited__ = True
-    __unaudited__ = frozenset({"body", "counts"})
+    __unaudited__ = frozenset({"body", "counts", "overrides"})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120), unique=True)
@@ -34,6 +36,7 @@ class SheetImport(Model):
     body: Mapped[bytes | None] = mapped_column(Packed, deferred=True)
     size: Mapped[int] = mapped_column(default=0)
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    overrides: Mapped[dict[str, dict[str, Any]] | None] = mapped_column(JSON)
     error: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
     committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -187,6 +187,9 @@ def upgrade():
         batch_op.create_index(batch_op.f('ix_walk_ins_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_walk_ins_phone_id'), ['phone_id'], unique=False)
 
+    with op.batch_alter_table('imports', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('overrides', sa.JSON(), nullable=True))
+
     with op.batch_alter_table('phones', schema=None) as batch_op:
         batch_op.add_column(sa.Column('key', webapp.secretbox.Sealed(), nullable=True))
         batch_op.add_column(sa.Column('key_digest', sa.String(length=64), nullable=True))
@@ -269,6 +272,9 @@ def downgrade():
         batch_op.drop_column('previous_key_digest')
         batch_op.drop_column('key_digest')
         batch_op.drop_column('key')
+
+    with op.batch_alter_table('imports', schema=None) as batch_op:
+        batch_op.drop_column('overrides')
 
     with op.batch_alter_table('walk_ins', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_walk_ins_phone_id'))
