@@ -29,6 +29,8 @@ from webapp.environment import (
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ("prod", "dev", "test")
 DOORS = ("people", "phones", "agents")
+TOKEN_SECONDS = {"prod": 24 * 3600, "dev": 3600, "test": 1}
+A_YEAR = 366 * 24 * 3600
 MOST_ARMED_HOURS = 30 * 24  # a window that never closes is none
 
 
@@ -48,6 +50,7 @@ class Config:
     secure_cookies: bool = False
     web_workers: int = 2
     session_minutes: int = 60
+    token_seconds: int = 0
     lease_seconds: int = 60
     armed_hours: int = 72
     export_dir: Path | None = None
@@ -62,6 +65,11 @@ class Config:
     @property
     def session_lifetime(self) -> timedelta:
         return timedelta(minutes=self.session_minutes)
+
+    @property
+    def token_lifetime(self) -> timedelta:
+        """Of the API's tokens: what was chosen, else short where people only try things out."""
+        return timedelta(seconds=self.token_seconds or TOKEN_SECONDS[self.env])
 
     @property
     def url(self) -> str:
@@ -88,6 +96,7 @@ class Config:
             secure_cookies=switch("BELLDESK_SECURE_COOKIES"),
             web_workers=number("BELLDESK_WEB_WORKERS", cls.web_workers, 1, 999),
             session_minutes=number("BELLDESK_SESSION_MINUTES", cls.session_minutes, 1),
+            token_seconds=number("BELLDESK_TOKEN_SECONDS", 0, 1, A_YEAR),
             lease_seconds=number("BELLDESK_LEASE_SECONDS", cls.lease_seconds, 1),
             armed_hours=number("BELLDESK_ARMED_HOURS", cls.armed_hours, 0, MOST_ARMED_HOURS),
             export_dir=path("BELLDESK_EXPORT_DIR"),
