@@ -9,11 +9,10 @@ import zlib
 from dataclasses import dataclass, field
 
 from provisioning.registry import Model, registry
-from provisioning.transports import tftp_packets as packets
+from provisioning.transports import tftp_client
 
 HOST = "127.0.0.1"  # and never another
 PATIENCE = 5.0
-BLOCK = 1428
 FIRMWARE = {
     "fanvil": ("2.4.12.2", "2.12.18.4", "2.12.22.2"),
     "audiocodes": ("2.2.8.61", "2.2.16.694", "3.4.6.604"),
@@ -92,8 +91,14 @@ class Handset:
         """True when it was served, or holds the file already."""
         self.asked += 1
         if self.over_tftp:
-            return over_tftp(file, tftp_port, self.source) is not None
+            return self.read(file, tftp_port) is not None
         return self.over_http(file, port)
+
+    def read(self, file: str, port: int) -> bytes | None:
+        try:
+            return tftp_client.read((HOST, port), file, source=self.source, patience=PATIENCE)
+        except OSError as error:
+            raise AskError(f"TFTP: {error}") from error
 
     def over_http(self, file: str, port: int) -> bool:
         headers = {"User-Agent": self.user_agent, "Connection": "close"}
@@ -112,47 +117,6 @@ class Handset:
         if answer.status == 200:
             self.etag = answer.headers.get("ETag", "") if self.number % 2 else ""
         return answer.status in (200, 304)
-
-
-def over_tftp(file: str, port: int, source: str = "") -> bytes | None:
-    """Read one file (RFC 1350, with block size and size asked for); None when it is refused."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.settimeout(PATIENCE)
-        try:
-            if source:
-                phone.bind((source, 0))
-            phone.sendto(read_request(file), (HOST, port))
-            return received(phone)
-        except OSError as error:
-            raise AskError(f"TFTP: {error}") from error
-
-
-def read_request(file: str) -> bytes:
-    words = (file, "octet", "blksize", str(BLOCK), "tsize", "0")
-    return packets.RRQ.to_bytes(2, "big") + b"".join(word.encode() + b"\0" for word in words)
-
-
-def received(phone: socket.socket) -> bytes | None:
-    body, expected, block = b"", 1, packets.BLOCK_SIZE
-    while True:
-        datagram, peer = phone.recvfrom(BLOCK + 4)
-        code, number = packets.opcode(datagram), int.from_bytes(datagram[2:4], "big")
-        if code == packets.ERROR:
-            return None
-        if code == packets.OACK:
-            block, number = agreed(datagram), 0
-        elif code == packets.DATA and number == expected & 0xFFFF:
-            body += datagram[4:]
-            expected += 1
-        phone.sendto(packets.ACK.to_bytes(2, "big") + number.to_bytes(2, "big"), peer)
-        if code == packets.DATA and len(datagram) - 4 < block and number == expected - 1 & 0xFFFF:
-            return body
-
-
-def agreed(oack: bytes) -> int:
-    words = oack[2:].split(b"\0")
-    options = dict(zip(words[::2], words[1::2], strict=False))
-    return int(options.get(b"blksize", packets.BLOCK_SIZE))
 
 
 def can_come_from(address: str) -> bool:

@@ -14,13 +14,14 @@ from sqlalchemy import func, select
 
 from provisioning.identify import identify
 from provisioning.registry import registry
+from provisioning.transports import tftp_client
 from tests.conftest import KEY
 from tests.daemons import free_port, running
 from tests.provisioning.transports.tftp_server import serving
 from tests.webapp.jobs.processes import ROOT
 from webapp.audit import acting_as
 from webapp.cli.company import SPARE, populate
-from webapp.cli.handset import FIRMWARE, AskError, Handset, over_tftp, played, stranger
+from webapp.cli.handset import FIRMWARE, AskError, Handset, played, stranger
 from webapp.cli.simulator import Network, Pace, simulate
 from webapp.extensions import db
 from webapp.models import Company, Fetch, Phone, Revision, Run, Site, Stray, User
@@ -102,8 +103,8 @@ def test_strangers_are_of_several_vendors():
 def test_its_tftp_client_reads_whole_files(size):
     body = os.urandom(size)
     with serving({"a.cfg": body}) as server:
-        assert over_tftp("a.cfg", server.port) == body
-        assert over_tftp("other.cfg", server.port) is None
+        assert tftp_client.read(("127.0.0.1", server.port), "a.cfg") == body
+        assert tftp_client.read(("127.0.0.1", server.port), "other.cfg") is None
 
 
 def test_a_door_that_is_closed_is_no_end(company):
