@@ -19,6 +19,7 @@ from webapp.environment import (
     chosen,
     database,
     folder,
+    group,
     number,
     path,
     some_of,
@@ -46,6 +47,9 @@ class Config:
     port: int = 8000
     tftp_host: str = "0.0.0.0"  # noqa: S104
     tftp_port: int = 6969
+    pnp: bool = True
+    pnp_group: str = "224.0.1.75"
+    pnp_port: int = 5060
     trusted_proxies: int = 0
     secure_cookies: bool = False
     web_workers: int = 2
@@ -53,6 +57,7 @@ class Config:
     token_seconds: int = 0
     lease_seconds: int = 60
     armed_hours: int = 72
+    walk_in_hours: int = 24
     export_dir: Path | None = None
     tftp_log: Path | None = None
     ftp_log: Path | None = None
@@ -92,6 +97,9 @@ class Config:
             port=port,
             tftp_host=get("BELLDESK_TFTP_HOST", cls.tftp_host),
             tftp_port=number("BELLDESK_TFTP_PORT", cls.tftp_port, 1, 65535),
+            pnp=switch("BELLDESK_PNP", default=True),
+            pnp_group=group("BELLDESK_PNP_GROUP", cls.pnp_group),
+            pnp_port=number("BELLDESK_PNP_PORT", cls.pnp_port, 1, 65535),
             trusted_proxies=number("BELLDESK_TRUSTED_PROXIES", 0, most=9),
             secure_cookies=switch("BELLDESK_SECURE_COOKIES"),
             web_workers=number("BELLDESK_WEB_WORKERS", cls.web_workers, 1, 999),
@@ -99,6 +107,7 @@ class Config:
             token_seconds=number("BELLDESK_TOKEN_SECONDS", 0, 1, A_YEAR),
             lease_seconds=number("BELLDESK_LEASE_SECONDS", cls.lease_seconds, 1),
             armed_hours=number("BELLDESK_ARMED_HOURS", cls.armed_hours, 0, MOST_ARMED_HOURS),
+            walk_in_hours=number("BELLDESK_WALK_IN_HOURS", cls.walk_in_hours, 1, 24 * 31),
             export_dir=path("BELLDESK_EXPORT_DIR"),
             tftp_log=path("BELLDESK_TFTP_LOG"),
             ftp_log=path("BELLDESK_FTP_LOG"),

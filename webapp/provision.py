@@ -5,13 +5,14 @@ comes with them, and revisions go in by one bulk insert.
 """
 
 import hashlib
+import re
 import secrets
 import string
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 from flask import current_app
 from sqlalchemy import ColumnElement, Dialect, Table, func, insert, select, update
@@ -24,9 +25,13 @@ from provisioning.render import Rendered, render
 from provisioning.settings import Effective, Layer, effective_server, resolve
 from webapp.bulk import Bulk, stored_time
 from webapp.config import Config
+from webapp.door_keys import give_keys, window
 from webapp.extensions import db, utcnow
 from webapp.models import Phone, Revision, SettingValue, SipServer, Site
+from webapp.models.site import fresh_key
 from webapp.secretbox import box
+
+OTHER_KEY = N_("The phone got another key in this very moment: provision it again")
 
 # Whole tables by their Core names: the mapper would cost more than the database.
 PHONES, REVISIONS = cast("Table", Phone.__table__), cast("Table", Revision.__table__)
@@ -35,6 +40,7 @@ FIELDS = (
     *("template_version", "run_id", "origin", "created_at"),
 )
 ALPHABET = string.ascii_letters + string.digits
+KEY_IN_ADDRESS = re.compile(rb"(?<=/p/)[\w-]{32}(?![\w-])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,6 @@ class InForce:
 
     effective: dict[str, Effective]
     values: dict[str, domain.Value]
-    url: str
     servers: dict[SipServer, domain.SipServer]
 
     def server(self, chosen: SipServer) -> domain.SipServer:
@@ -78,6 +83,7 @@ class Settings:
         for row in db.session.scalars(select(SettingValue).where(wide | own)):
             self.values.setdefault((row.scope, row.target), {})[row.key] = row.value
         self.shared: dict[tuple[object, ...], InForce] = {}
+        self.door = door_address()
 
     def of(self, phone: Phone) -> dict[str, Effective]:
         return self.in_force(phone).effective
@@ -94,7 +100,7 @@ class Settings:
     def resolved(self, phone: Phone) -> InForce:
         effective = resolve(self.layers(phone))
         values = {key: one.value for key, one in effective.items()}
-        return InForce(effective, values, site_url(phone.site), {})
+        return InForce(effective, values, {})
 
     def layers(self, phone: Phone) -> list[Layer]:
         found = registry().model(phone.model)
@@ -111,10 +117,21 @@ class Settings:
         return [*found.layers(), *typed]
 
 
-def site_url(site: Site) -> str:
-    """The address phones of this site come to; "" while nobody said how they reach us."""
+def door_address() -> str:
+    """What stands before a key in the address of a phone; "" while nobody said how to reach us."""
     config: Config = current_app.extensions["belldesk"]
-    return f"{config.base_url}/p/{site.key}/" if config.base_url else ""
+    return f"{config.base_url}/p/" if config.base_url else ""
+
+
+def site_url(site: Site) -> str:
+    """The address that a new phone of this site is told; its first file tells it its own."""
+    door = door_address()
+    return f"{door}{site.key}/" if door else ""
+
+
+def own_url(phone: Phone, door: str) -> str:
+    """The address of this phone alone; its site's for one that was made before phones had keys."""
+    return f"{door}{phone.key or phone.site.key}/" if door else ""
 
 
 def server_of(chosen: SipServer, settings: dict[str, domain.Value]) -> domain.SipServer:
@@ -142,7 +159,7 @@ def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
         ),
         settings=shared.values,
         secrets=domain.Secrets(phone.admin_password, phone.user_password, phone.menu_pin),
-        url=shared.url,
+        url=own_url(phone, settings.door),
     )
 
 
@@ -154,6 +171,7 @@ def revise(
     A phone whose file cannot be made fails with words and leaves the others alone; one that was
     deleted meanwhile has no outcome.
     """
+    give_keys(phones)
     settings = Settings([phone.id for phone in phones])
     outcomes: list[Outcome] = []
     changed: list[tuple[Phone, Rendered, str]] = []
@@ -180,11 +198,15 @@ def store(
     held = lock([phone.id for phone, _, _ in changed])
     same, new = [], []
     for phone, file, sha256 in changed:
-        number, newest = held.get(phone.id, (None, sha256))
-        if newest != sha256:
+        now = held.get(phone.id)
+        if now is None:
+            continue
+        if now.key_digest != phone.key_digest:
+            same.append(Outcome(phone.id, "failed", None, OTHER_KEY))
+        elif now.sha256 != sha256:
             new.append((phone, file, sha256))
-        elif phone.id in held:
-            same.append(Outcome(phone.id, "unchanged", number))
+        else:
+            same.append(Outcome(phone.id, "unchanged", now.revision_id))
     if not new:
         return same
     add_revisions(new, run_id, origin)
@@ -223,16 +245,26 @@ def bulk(dialect: Dialect) -> Bulk:
     return Bulk(insert(REVISIONS).inline(), dialect, FIELDS)
 
 
-def lock(phone_ids: Sequence[int]) -> dict[int, tuple[int | None, str | None]]:
-    """Hold the phones until the commit and read their newest revision (id, hash) again.
+class Held(NamedTuple):
+    """What decides whether a rendered file is still the right one."""
 
-    Without it two runs that rendered the same phone at once would both store the same file.
+    revision_id: int | None
+    sha256: str | None
+    key_digest: str | None
+
+
+def lock(phone_ids: Sequence[int]) -> dict[int, Held]:
+    """Hold the phones until the commit and read again what they have.
+
+    Without it two runs that rendered the same phone at once would both store the same file, and one
+    that began before a new key would store the old one as the newest.
     """
     if db.engine.dialect.name == "sqlite":  # no row locks: any write statement takes the file's
         db.session.execute(update(PHONES).where(PHONES.c.id == 0).values(label=PHONES.c.label))
-    query = select(PHONES.c.id, PHONES.c.revision_id, PHONES.c.revision_sha256)
-    query = query.where(PHONES.c.id.in_(phone_ids)).order_by(PHONES.c.id).with_for_update()
-    return {row[0]: (row[1], row[2]) for row in db.session.execute(query)}
+    columns = PHONES.c.revision_id, PHONES.c.revision_sha256, PHONES.c.key_digest
+    query = select(PHONES.c.id, *columns).where(PHONES.c.id.in_(phone_ids))
+    query = query.order_by(PHONES.c.id).with_for_update()
+    return {row[0]: Held(*row[1:]) for row in db.session.execute(query)}
 
 
 def last_numbers(phone_ids: Iterable[int]) -> dict[int, int]:
@@ -266,16 +298,21 @@ def point_at(made: Sequence[tuple[Phone, int, str]]) -> None:
 
 
 def roll_back(phone: Phone, older: Revision) -> Revision:
-    """Make an older revision's body the newest again, under a new number. The caller commits."""
+    """Make an older revision's body the newest again, under a new number. The caller commits.
+
+    But for the key in its address: the phone would come back with one that opens nothing any more.
+    """
     if older.phone_id != phone.id:
         raise ProvisioningError(N_("This revision belongs to another phone"))
     number = last_numbers([phone.id])[phone.id] + 1
+    present = (phone.key or "").encode()
+    body = KEY_IN_ADDRESS.sub(present, older.body) if present else older.body
     again = Revision(
         phone_id=phone.id,
         number=number,
-        sha256=older.sha256,
-        body=older.body,
-        size=older.size,
+        sha256=hashlib.sha256(body).hexdigest(),
+        body=body,
+        size=len(body),
         content_type=older.content_type,
         model=older.model,
         template_version=older.template_version,
@@ -296,11 +333,16 @@ def new_password() -> str:
             return text
 
 
-def new_secrets() -> dict[str, str]:
+def new_secrets() -> dict[str, Any]:
+    """What every phone gets when it is made: passwords and a key of its own, and its window."""
+    key, digest = fresh_key()
     return {
         "admin_password": new_password(),
         "user_password": new_password(),
         "menu_pin": "".join(secrets.choice(string.digits) for _ in range(6)),
+        "key": key,
+        "key_digest": digest,
+        "armed_until": window(),
     }
 
 

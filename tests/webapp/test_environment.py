@@ -27,6 +27,7 @@ def read(tmp_path, monkeypatch):
         ("TFTP_PORT", "70000", "from 1 to 65535"),
         ("WEB_WORKERS", "0", "from 1 to"),
         ("SESSION_MINUTES", "0", "from 1 to"),
+        ("ARMED_HOURS", "721", "from 0 to 720"),
         ("ENV", "production", "one of prod, dev, test"),
         ("DOORS", "people,fones", "no “fones”, only people, phones, agents"),
         ("SECURE_COOKIES", "maybe", "1 or 0"),

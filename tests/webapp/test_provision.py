@@ -117,7 +117,7 @@ def test_a_thousand_phones_are_made_in_one_go(app):
     assert {outcome.word for outcome in outcomes} == {"new"}
 
 
-def test_a_phones_own_passwords_have_letters_of_both_kinds_and_digits():
+def test_a_phones_own_passwords_have_letters_of_both_kinds_and_digits(app):
     for _ in range(200):
         made = provision.new_secrets()
         for name in ("admin_password", "user_password"):

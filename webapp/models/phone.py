@@ -1,6 +1,7 @@
 """A desk phone, its lines, and every configuration it was given."""
 
 import re
+import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -24,7 +25,7 @@ from sqlalchemy.orm import Mapped, defer, mapped_column, relationship, selectinl
 from sqlalchemy.sql.base import ExecutableOption
 
 from webapp.extensions import Model, UtcDateTime, utcnow
-from webapp.models.site import Profile, SipServer, Site
+from webapp.models.site import Profile, SipServer, Site, fresh_key
 from webapp.secretbox import Packed, Sealed
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 MAC_PART = re.compile(
     r"[0-9a-f]{2}([:-][0-9a-f]{2}){2,5}|[0-9a-f]{4}([.-][0-9a-f]{4}){1,2}", re.ASCII
 )
+
+
+def fresh_door_password() -> str:
+    """96 random bits in characters that no vendor forbids and that can be typed on a phone."""
+    return secrets.token_hex(12)
 
 
 class Line(Model):
@@ -171,6 +177,39 @@ class Phone(Model):
             func.coalesce(func.sum(case((cls.is_in_state(state), 1), else_=0)), 0)
             for state in ("current", "stale", "never")
         )
+
+    @classmethod
+    def is_silent(cls, since: datetime) -> ColumnElement[bool]:
+        """It took a file once, and none since then."""
+        return cls.fetched_at < since
+
+    @property
+    def is_armed(self) -> bool:
+        return self.armed_until is not None and utcnow() < self.armed_until
+
+    def arm(self, until: datetime | None) -> None:
+        """Let the site's key open the phone until then; its next good fetch pins the network."""
+        self.armed_until, self.pinned_network = until, None
+
+    def disarm(self) -> None:
+        self.armed_until = None
+
+    def new_key(self, overlap_until: datetime | None = None) -> None:
+        """Give the phone a fresh key, and a fresh password for the door if it has one.
+
+        The old ones work until `overlap_until`, if given; those before them work no longer.
+        """
+        self.previous_key_digest = self.key_digest if overlap_until else None
+        self.previous_key_until = overlap_until
+        self.key, self.key_digest = fresh_key()
+        if self.door_password is not None:
+            self.previous_door_password = self.door_password if overlap_until else None
+            self.previous_door_password_until = overlap_until
+            self.door_password = fresh_door_password()
+
+    @classmethod
+    def armed(cls) -> ColumnElement[bool]:
+        return cls.armed_until > utcnow()
 
     @classmethod
     def visible_to(cls, user: "User") -> Select[Self]:

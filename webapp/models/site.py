@@ -31,6 +31,12 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def fresh_key() -> tuple[str, str]:
+    """Return 192 random bits as they stand in an address, and the digest they are looked up by."""
+    key = secrets.token_urlsafe(24)
+    return key, digest(key)
+
+
 class Company(Named):
     __tablename__ = "companies"
     __audited__ = True
@@ -76,8 +82,7 @@ class Site(Model):
         """Give the site a fresh 192-bit key; the old one works until `overlap_until`, if given."""
         self.previous_digest = self.key_digest if overlap_until else None
         self.previous_until = overlap_until
-        self.key = secrets.token_urlsafe(24)
-        self.key_digest = digest(self.key)
+        self.key, self.key_digest = fresh_key()
 
     @classmethod
     def by_name(cls) -> Select[Self]:

@@ -9,7 +9,7 @@ from sqlalchemy import Select, delete, update
 from provisioning.mask import mask, secrets_of
 from provisioning.registry import registry
 from provisioning.render import render
-from webapp import audit, provision, setting_values
+from webapp import audit, door_keys, provision, setting_values
 from webapp.chunks import chunks
 from webapp.extensions import db
 from webapp.models import Line, Phone, Profile, Revision, Site
@@ -17,6 +17,7 @@ from webapp.models import Line, Phone, Profile, Revision, Site
 
 def write(phone: Phone, form: Any) -> None:
     """Take over a valid PhoneForm; raise ProvisioningError if no file could be made of it."""
+    before = door_keys.identity(phone) if phone.id else None
     phone.mac, phone.model, phone.label = form.mac.data, form.model.data, form.label.data
     phone.site = db.session.get_one(Site, form.site_id.data)
     chosen = form.profile_id.data
@@ -24,6 +25,7 @@ def write(phone: Phone, form: Any) -> None:
     write_lines(phone, form)
     db.session.add(phone)
     db.session.flush()
+    door_keys.welcome(phone, before)
     db.session.refresh(phone, ["lines"])
     provision.index(phone)
     render(provision.provisioned(phone, provision.Settings([phone.id])))
@@ -53,6 +55,8 @@ def move(phones: Select[Any], site: Site | None, profile_id: int | None) -> int:
     if profile_id is not None:
         changes["profile_id"] = profile_id or None
     for chunk in chunks(ids):
+        if site is not None:
+            door_keys.arm_moved(chunk, site.id)
         db.session.execute(update(Phone).where(Phone.id.in_(chunk)).values(**changes))
     audit.record("move", "Phone", None, f"{len(ids)} phones", {**changes, "phones": ids[:200]})
     return len(ids)
