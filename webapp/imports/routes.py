@@ -81,6 +81,7 @@ def show(import_id: int) -> ResponseReturnValue:
 
 def form_of(draft: SheetImport) -> PreviewForm:
     form = PreviewForm(
+        formdata=None,
         model=draft.model,
         site=draft.site_id or 0,
         sip_server=draft.sip_server_id or 0,

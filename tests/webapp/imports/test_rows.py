@@ -98,6 +98,7 @@ def test_all_rows_of_one_cause_are_set_at_once(bob):
     answer = bob.post(address, data=data, headers={"HX-Request": "true"})
     assert answer.status_code == 200
     assert "closeModal" in answer.headers["HX-Trigger"]
+    assert '<option selected value="fanvil-x1sg">' in answer.text  # the upload's own choice stays
     assert newest().overrides == {row: {"model": "fanvil-x3sg"} for row in "34"}
     assert "Chosen here for this row" in bob.get("/imports/1").text
 
