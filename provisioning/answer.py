@@ -1,24 +1,48 @@
 """Whether one request of one phone is served, and if not, why not.
 
 Pure and the same for every transport. The reason is for our log; a phone sees one refusal only.
+
+What a request can prove, best first: the phone's own key (opens always and from anywhere); the
+site's key (opens what the site's policy says); over TFTP an address inside the site's networks
+(as the site's key, and only from inside). The policies:
+
+lan     whoever is inside the site's networks.
+armed   the phone in its window, which pins it to the network of its first good fetch, and from
+        there ever after.
+strict  as armed but in the window only, and only the bootstrap: the phone's own address here.
+
+Once pinned, a phone is refused to every other network, in its window too: the second to come may
+be the thief as well as the phone. Arming it again, which forgets the pin, is for a person to do.
 """
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 from provisioning.identify import Clues
+from provisioning.networks import inside, is_at, place
 from provisioning.registry import registry
 
 Reason = Literal[
-    "", "unknown_phone", "wrong_key", "unknown_file", "not_allowed", "no_revision", "unavailable"
+    "",
+    "unknown_phone",
+    "wrong_key",
+    "old_key",
+    "unknown_file",
+    "not_allowed",
+    "closed_window",
+    "other_network",
+    "banned",
+    "wrong_password",
+    "wrong_certificate",
+    "no_revision",
+    "unavailable",
 ]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Proof = Literal["", "key", "previous_key", "own_key", "previous_own_key", "network", "old_key"]
+OWN = ("own_key", "previous_own_key")
 
 # Flat notations of a MAC in a file name; the longer ones are tried first.
 SEPARATED = re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
@@ -37,7 +61,10 @@ class Request(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What the host knows of a phone. `body` is as the host stores it and opaque here."""
+    """What the host knows of a phone. `body` is as the host stores it and opaque here.
+
+    `key_digest` and `previous_digest` are the site's, `own_…` the phone's.
+    """
 
     phone_id: int
     site_id: int
@@ -47,6 +74,14 @@ class Stored(NamedTuple):
     previous_digest: str | None
     previous_until: datetime | None
     networks: str
+    policy: str = "armed"
+    door_auth: str = "none"
+    certificate_required: bool = False
+    own_digest: str | None = None
+    own_previous_digest: str | None = None
+    own_previous_until: datetime | None = None
+    armed_until: datetime | None = None
+    pinned_network: str | None = None
     revision_id: int | None = None
     sha256: str = ""
     size: int = 0
@@ -59,57 +94,117 @@ class Lookup(Protocol):
 
 
 class Verdict(NamedTuple):
-    """`reason` is "" when the phone is served; `key_digest` "" when the request had no key."""
+    """`reason` is "" when the phone is served; `key_digest` "" when the request had no key.
+
+    `bootstrap`: what it is served is that and not its file. `pin`: the network that this fetch
+    pins the phone to, "" when it is pinned already.
+    """
 
     reason: Reason
     stored: Stored | None = None
     key_digest: str = ""
+    proof: Proof = ""
+    bootstrap: bool = False
+    pin: str = ""
 
     @property
     def served(self) -> bool:
         return not self.reason
 
 
-# An unknown phone is measured against this one, so that it costs the same work as a known one.
 NOBODY = Stored(0, 0, "0" * 12, "", NOTHING, NOTHING, None, "")
 
 
-def decide(request: Request, clues: Clues, stored: Stored | None, now: datetime) -> Verdict:
-    """Judge a request; `stored` is what the host's Lookup gave for `clues.mac`."""
-    phone = stored or NOBODY
+@lru_cache(maxsize=1)
+def stand_in() -> Stored:
+    """An unknown phone is measured against this one, so that it costs the work of a known one."""
+    return NOBODY._replace(model=next(iter(registry().models)))
+
+
+def decide(
+    request: Request, clues: Clues, stored: Stored | None, now: datetime, banned: bool = False
+) -> Verdict:
+    """Judge a request; `stored` is what the host's Lookup gave for `clues.mac`.
+
+    `banned` says that its source made too many failures. That stops neither a phone's own key nor
+    a phone in the network that it is pinned to.
+    """
+    phone = stored or stand_in()
     key_digest = digest(request.key or "") if request.key is not None else ""
-    proven = _proves_itself(request, key_digest, phone, now)
+    proof = _proof(request, key_digest, phone, now)
     named = is_name_of(phone, request.file)
-    return Verdict(_reason(request, stored, proven, named), stored, key_digest)
-
-
-def _reason(request: Request, stored: Stored | None, proven: bool, named: bool) -> Reason:
     if stored is None:
-        return "unknown_phone"
-    if not proven:
-        return "wrong_key" if request.transport == "http" else "not_allowed"
+        return Verdict("unknown_phone", None, key_digest)
+    if proof == "old_key":
+        return Verdict("old_key", stored, key_digest)
+    if not proof:
+        unproven: Reason = "wrong_key" if request.transport == "http" else "not_allowed"
+        return Verdict(unproven, stored, key_digest)
     if not named:
-        return "unknown_file"
-    return "" if stored.revision_id is not None else "no_revision"
+        return Verdict("unknown_file", stored, key_digest, proof)
+    closed = "" if proof in OWN else _closed(request, phone, now, banned)
+    if closed:
+        return Verdict(closed, stored, key_digest, proof)
+    bootstrap = phone.policy == "strict" and proof not in OWN
+    if phone.revision_id is None and not bootstrap:
+        return Verdict("no_revision", stored, key_digest, proof)
+    pin = "" if phone.pinned_network else place(request.address, phone.networks)
+    return Verdict("", stored, key_digest, proof, bootstrap, pin)
 
 
-def _proves_itself(request: Request, key_digest: str, phone: Stored, now: datetime) -> bool:
+def _proof(request: Request, key_digest: str, phone: Stored, now: datetime) -> Proof:
+    """All keys are compared, whichever fits."""
     if request.transport == "tftp":
-        return inside(request.address, phone.networks) is not None
-    present = hmac.compare_digest(key_digest, phone.key_digest)
-    previous = hmac.compare_digest(key_digest, phone.previous_digest or NOTHING)
-    return present or (previous and phone.previous_until is not None and now < phone.previous_until)
+        return "network" if inside(request.address, phone.networks) else ""
+    same = hmac.compare_digest
+    own = same(key_digest, phone.own_digest or NOTHING)
+    previous_own = same(key_digest, phone.own_previous_digest or NOTHING)
+    site = same(key_digest, phone.key_digest)
+    previous = same(key_digest, phone.previous_digest or NOTHING)
+    if own:
+        return "own_key"
+    if site:
+        return "key"
+    if previous_own:
+        return "previous_own_key" if _runs(phone.own_previous_until, now) else "old_key"
+    if previous:
+        return "previous_key" if _runs(phone.previous_until, now) else "old_key"
+    return ""
+
+
+def _runs(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until
+
+
+def _closed(request: Request, phone: Stored, now: datetime, banned: bool) -> Reason:
+    """Why what proves a site only does not open this phone; "" if it does."""
+    pinned = phone.pinned_network
+    at_home = bool(pinned) and is_at(request.address, pinned or "")
+    if phone.policy == "lan":
+        if inside(request.address, phone.networks) is None:
+            return "not_allowed"
+    else:
+        if pinned and not at_home:
+            return "other_network"
+        if (phone.policy == "strict" or not pinned) and not _runs(phone.armed_until, now):
+            return "closed_window"
+        if not pinned and not place(request.address, phone.networks):
+            return "other_network"  # what cannot be pinned is nowhere
+    return "banned" if banned and not at_home else ""
 
 
 def digest(key: str) -> str:
-    """Return what of a site's key may be stored and logged."""
+    """Return what of a key may be stored and logged."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def is_name_of(phone: Stored, file: str) -> bool:
     """Tell whether `file` is one of the names under which this phone asks for its own file."""
     wanted = plain_name(file)
-    return any(wanted == name.replace(MAC, phone.mac) for name in lower_names(phone.model))
+    for name in lower_names(phone.model):  # noqa: SIM110 - a generator costs more than it does
+        if wanted == name.replace(MAC, phone.mac):
+            return True
+    return False
 
 
 @lru_cache(maxsize=1024)
@@ -131,34 +226,3 @@ def plain_name(file: str) -> str:
     if not found:
         return name
     return re.sub(r"[:.-]", "", found.group()) + name[found.end() :]
-
-
-@lru_cache(maxsize=8192)
-def inside(address: str, networks: str) -> Network | None:
-    """Return the narrowest of the blank-separated networks that `address` lies in."""
-    found = plain_address(address)
-    if found is None:
-        return None
-    matching = (network for network in parsed(networks) if found in network)
-    return max(matching, key=lambda network: network.prefixlen, default=None)
-
-
-def plain_address(text: str) -> Address | None:
-    """Read an address; an IPv4 one seen through an IPv6 socket (::ffff:10.0.0.9) is IPv4."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-@lru_cache(maxsize=2048)
-def parsed(networks: str) -> tuple[Network, ...]:
-    """Parse a site's networks; one that cannot be read allows nobody and hinders no other."""
-    found = []
-    for text in networks.replace(",", " ").split():
-        try:
-            found.append(ipaddress.ip_network(text, strict=False))
-        except ValueError:
-            continue
-    return tuple(found)

@@ -17,8 +17,14 @@ from webapp.extensions import db
 REASONS = {
     "unknown_phone": "no phone with this MAC is entered",
     "wrong_key": "the key of its site was not given",
+    "old_key": "the key it gave was replaced, and its overlap is over",
     "unknown_file": "this is not a name of its file",
     "not_allowed": "its address is outside the networks of its site",
+    "closed_window": "its window is closed: belldesk phones arm …, or its own key",
+    "other_network": "it is pinned to another network: if it moved, belldesk phones arm …",
+    "banned": "its address is banned after too many failures: belldesk bans list",
+    "wrong_password": "its site wants a user and password besides",
+    "wrong_certificate": "its site wants the phone's own certificate besides",
     "no_revision": "it has not been provisioned yet: belldesk runs start --mac …",
 }
 

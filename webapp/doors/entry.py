@@ -6,6 +6,8 @@ from typing import NamedTuple, Self
 from provisioning.answer import Request, Verdict
 from provisioning.identify import Clues
 
+NOT_MODIFIED = 304
+
 
 class Entry(NamedTuple):
     """One request as it will be logged; the key is here as its digest only."""
@@ -25,7 +27,10 @@ class Entry(NamedTuple):
     site_id: int | None
     revision_id: int | None
     sha256: str | None
+    proof: str = ""
+    pin: str = ""  # the network that this fetch pins the phone to
     row: bool = True  # False: a flood's, of interest only as a phone that nobody has entered
+    evidence: tuple[tuple[str, str], ...] = ()  # what else tells what the phone is: Stray.clues
 
     @classmethod
     def of(
@@ -56,6 +61,8 @@ class Entry(NamedTuple):
             stored.site_id if stored else None,
             served.revision_id if served else None,
             served.sha256 if served else None,
+            verdict.proof,
+            verdict.pin if method == "GET" and (sent or status == NOT_MODIFIED) else "",
         )
 
 

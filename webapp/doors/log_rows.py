@@ -9,6 +9,7 @@ from sqlalchemy import Engine, bindparam, func, insert, or_, update
 from webapp.bulk import Bulk, stored_time
 from webapp.doors import strays
 from webapp.doors.entry import Entry, clean
+from webapp.doors.pins import PinRows
 from webapp.models import Fetch, Phone
 
 FETCH_FIELDS = (
@@ -40,6 +41,7 @@ class LogRows:
         self._engine = engine
         self._fetches = Bulk(ADD_FETCH, engine.dialect, FETCH_FIELDS)
         self._states = Bulk(MOVE_STATE, engine.dialect)
+        self._pins = PinRows(engine.dialect)
         self._time = stored_time(engine.dialect)
 
     def write(self, batch: Sequence[Entry]) -> None:
@@ -55,6 +57,7 @@ class LogRows:
             with self._engine.begin() as connection:
                 self._fetches.run(connection, rows)
                 self._states.run(connection, states)
+                self._pins.write(connection, batch)
         if sites:
             strays.write(self._engine, unknown, sites)
 
@@ -84,8 +87,12 @@ def fetch_row(entry: Entry, sites: strays.Sites | None) -> dict[str, Any]:
 
 
 def took_it(entry: Entry) -> bool:
-    """The phone has this revision now; HEAD only asked, 499 went away before the end."""
-    return entry.status in (200, 304) and entry.method == "GET" and entry.phone_id is not None
+    """The phone has this revision now; HEAD only asked, 499 went away before the end.
+
+    A bootstrap is no revision: who took it has not got the phone's file.
+    """
+    took = entry.status in (200, 304) and entry.method == "GET"
+    return took and entry.phone_id is not None and entry.revision_id is not None
 
 
 def state_rows(batch: Iterable[Entry]) -> list[dict[str, Any]]:

@@ -7,15 +7,26 @@ from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, LargeBinary, create_engine, make_url, select, type_coerce
+from sqlalchemy import (
+    URL,
+    Dialect,
+    Engine,
+    LargeBinary,
+    create_engine,
+    make_url,
+    select,
+    type_coerce,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from provisioning.answer import Stored
 from webapp.extensions import UtcDateTime
-from webapp.models import Phone, Revision, Site
+from webapp.models import Bootstrap, Phone, Revision, Site
 
 MAPPED = 256 * 1024 * 1024  # bytes of SQLite's file that are read without a system call
+TIMES = [Stored._fields.index(name) for name in Stored._fields if name.endswith("_until")]
+REVISION = Stored._fields.index("revision_id")
 NOT_IN_TIME = 2  # seconds a read may wait for a lock of SQLite's; a phone asks again sooner
 
 
@@ -34,6 +45,14 @@ def statement(mac: object) -> Any:
             Site.previous_digest,
             Site.previous_until,
             Site.networks,
+            Site.policy,
+            Site.door_auth,
+            Site.certificate_required,
+            Phone.key_digest,
+            Phone.previous_key_digest,
+            Phone.previous_key_until,
+            Phone.armed_until,
+            Phone.pinned_network,
             Revision.id,
             Revision.sha256,
             Revision.size,
@@ -44,6 +63,28 @@ def statement(mac: object) -> Any:
         .join(Revision, Revision.id == Phone.revision_id, isouter=True)
         .where(Phone.mac == mac)
     )
+
+
+def bootstrap_statement(phone_id: object) -> Any:
+    return select(
+        Bootstrap.sha256,
+        Bootstrap.size,
+        Bootstrap.content_type,
+        type_coerce(Bootstrap.body, LargeBinary),
+    ).where(Bootstrap.phone_id == phone_id)
+
+
+class Question:
+    """A statement of one parameter, compiled once."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._name = next(iter(compiled.params))
+        self._positional = compiled.positional
+
+    def values(self, value: object) -> Any:
+        return (value,) if self._positional else {self._name: value}
 
 
 def existing(url: str) -> URL:
@@ -66,10 +107,9 @@ class StoredPhones:
         self._engine: Engine = create_engine(
             existing(url), isolation_level="AUTOCOMMIT", poolclass=NullPool, hide_parameters=True
         )
-        compiled = statement("").compile(dialect=self._engine.dialect)
-        self._sql = str(compiled)
-        self._name = next(iter(compiled.params))
-        self._positional = compiled.positional
+        self._phone = Question(statement(""), self._engine.dialect)
+        self._bootstrap = Question(bootstrap_statement(0), self._engine.dialect)
+        self._somebody = ""
         self._errors = (self._engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._time = (
             UtcDateTime()
@@ -85,27 +125,46 @@ class StoredPhones:
 
     def by_mac(self, mac: str) -> Stored | None:
         """Read what is known of a phone; raise UnavailableError if the database does not answer."""
+        row = self._ask(self._phone, mac)
+        if row is None:
+            return None
+        self._somebody = mac
+        return self._stored(row)
+
+    def with_bootstrap(self, stored: Stored) -> Stored | None:
+        """Put the phone's bootstrap in the place of its file; None if it has none yet."""
+        row = self._ask(self._bootstrap, stored.phone_id)
+        if row is None:
+            return None
+        sha256, size, content_type, body = row
+        return stored._replace(
+            revision_id=None, sha256=sha256, size=size, content_type=content_type, body=body
+        )
+
+    def even_out(self, stored: Stored | None) -> None:
+        """Before a refusal: read what was not read, a phone that is there or one that is not.
+
+        Who measures the time of refusals would else learn which phones there are.
+        """
+        self._ask(self._phone, "" if stored else self._somebody)
+
+    def _ask(self, question: Question, value: object) -> Any:
         if self._pid != os.getpid():
             self._forget_the_parents()
         with self._turn:
             try:
-                row = self._read(mac)
+                return self._read(question, value)
             except self._errors:
-                row = self._read_anew(mac)
-        if row is None:
-            return None
-        if row[6] is None and row[8] is not None:
-            return Stored._make(row)
-        return self._tidy(row)
+                return self._read_anew(question, value)
 
-    def _read(self, mac: str) -> Any:
+    def _read(self, question: Question, value: object) -> Any:
         try:
             connection = self._free.pop()
         except IndexError:
             connection = self._open()
         try:
             cursor = connection.cursor()
-            cursor.execute(self._sql, (mac,) if self._positional else {self._name: mac})
+            cursor.execute(question.sql, question.values(value))
             row = cursor.fetchone()
             cursor.close()
         except BaseException:
@@ -115,11 +174,11 @@ class StoredPhones:
         self._free.append(connection)
         return row
 
-    def _read_anew(self, mac: str) -> Any:
+    def _read_anew(self, question: Question, value: object) -> Any:
         """Try once more with a new connection: the database may have been restarted meanwhile."""
         self.close()
         try:
-            return self._read(mac)
+            return self._read(question, value)
         except self._errors as error:
             raise UnavailableError(str(error)) from error
 
@@ -133,12 +192,15 @@ class StoredPhones:
             cursor.close()
         return connection
 
-    def _tidy(self, row: Any) -> Stored:
+    def _stored(self, row: Any) -> Stored:
         values = list(row)
-        values[6] = self._time(values[6]) if self._time else values[6]
-        if values[8] is None:
-            del values[8:]
-        return Stored(*values)
+        if self._time:
+            for at in TIMES:
+                if values[at] is not None:
+                    values[at] = self._time(values[at])
+        if values[REVISION] is None:
+            return Stored(*values[:REVISION])
+        return Stored._make(values)
 
     def _forget_the_parents(self) -> None:
         """Leave a parent's connections alone: a goodbye on their sockets would end them for it."""

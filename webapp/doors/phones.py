@@ -5,13 +5,13 @@ Whatever is refused is refused with one and the same 404; why is only in the log
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provisioning.answer import Request, Verdict, decide
-from provisioning.identify import Clues, identify
+from provisioning.answer import Request, Verdict
+from provisioning.identify import Clues
 from webapp.doors.entry import Entry
 from webapp.doors.fetch_log import FetchLog
+from webapp.doors.judge import Judge
 from webapp.doors.lookup import StoredPhones, UnavailableError
 from webapp.secretbox import SecretBox, SecretBoxError
 
@@ -48,6 +48,7 @@ class Reply(NamedTuple):
 class PhonesDoor:
     def __init__(self, lookup: StoredPhones, box: SecretBox, fetch_log: FetchLog) -> None:
         self.lookup, self.box, self.fetch_log = lookup, box, fetch_log
+        self.judge = Judge(lookup)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -59,7 +60,7 @@ class PhonesDoor:
         key, _, file = environ["PATH_INFO"][len(PREFIX) :].partition("/")
         request = Request(file, get("REMOTE_ADDR", ""), get("HTTP_USER_AGENT", ""), key)
         try:
-            reply = self.reply(request, method, get("HTTP_IF_NONE_MATCH", ""))
+            reply = self._pinning(request, method, get("HTTP_IF_NONE_MATCH", ""))
         except (UnavailableError, SecretBoxError) as error:
             log.error("a phone cannot be served: %s", error)
             start_response(LATER, [*LATER_HEADERS])
@@ -67,6 +68,15 @@ class PhonesDoor:
         self._log(request, method, reply)
         start_response(LABELS[reply.status], [*reply.headers])
         return () if method == "HEAD" else (reply.body,)
+
+    def _pinning(self, request: Request, method: str, if_none_match: str) -> Reply:
+        reply = self.reply(request, method, if_none_match)
+        verdict = reply.verdict
+        if not verdict.pin or verdict.stored is None or method != "GET":
+            return reply
+        if self.judge.pins.claim(verdict.stored, verdict.pin):
+            return reply
+        return self.reply(request, method, if_none_match)  # another one was quicker
 
     def _log(self, request: Request, method: str, reply: Reply) -> None:
         status, sent = reply.status, 0 if method == "HEAD" else len(reply.body)
@@ -76,9 +86,8 @@ class PhonesDoor:
 
     def reply(self, request: Request, method: str = "GET", if_none_match: str = "") -> Reply:
         """Answer a request; nothing of it is logged here."""
-        clues = identify(request.file, request.user_agent)
-        stored = self.lookup.by_mac(clues.mac)
-        verdict = decide(request, clues, stored, datetime.now(UTC))
+        clues, verdict = self.judge.verdict(request)
+        stored = verdict.stored
         if verdict.reason or stored is None or method not in METHODS:
             return Reply(404, REFUSED, REFUSAL, verdict, clues)
         etag = f'"{stored.sha256}"'

@@ -2,6 +2,8 @@
 
 import hmac
 import logging
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,13 +12,14 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from provisioning.answer import inside
+from provisioning.networks import inside
 from provisioning.registry import registry
 from webapp.doors.entry import Entry, clean
 from webapp.models import Site, Stray
 
 log = logging.getLogger("belldesk.phones")
 
+AN_HOUR = 3600.0
 PER_SITE = 500  # when full, new ones are turned away: what waits there is not pushed out by junk
 
 
@@ -27,6 +30,7 @@ class Known:
     previous_digest: str | None
     previous_until: datetime | None
     networks: str
+    pnp: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Sites:
     @classmethod
     def read(cls, engine: Engine) -> Self:
         query = select(
-            Site.id, Site.key_digest, Site.previous_digest, Site.previous_until, Site.networks
+            *(Site.id, Site.key_digest, Site.previous_digest, Site.previous_until),
+            *(Site.networks, Site.pnp),
         )
         with engine.connect() as connection:
             rows = connection.execute(query).all()
@@ -57,18 +62,23 @@ class Sites:
         still = site.previous_until is not None and self.now < site.previous_until
         return still and site.previous_digest == entry.key_digest
 
+    def around(self, address: str) -> tuple[Known, ...]:
+        """The sites whose network is the narrowest around it: several may claim the same one."""
+        found = [(inside(address, site.networks), site) for site in self.known]
+        widths = [network.prefixlen for network, _ in found if network]
+        narrowest = max(widths, default=0)
+        return tuple(site for network, site in found if network and network.prefixlen == narrowest)
+
     def _around(self, address: str) -> int | None:
         """None also when several sites claim the same network: nobody knows which it is."""
-        found = [(inside(address, site.networks), site.id) for site in self.known]
-        narrow = sorted((-network.prefixlen, site) for network, site in found if network)
-        if len(narrow) > 1 and narrow[0][0] == narrow[1][0]:
-            return None
-        return narrow[0][1] if narrow else None
+        found = self.around(address)
+        return found[0].id if len(found) == 1 else None
 
     def covers(self, entry: Entry) -> bool:
         if entry.transport == "http":
             return self.of(entry) is not None
-        return any(inside(entry.address, site.networks) for site in self.known)
+        found = self.around(entry.address)
+        return any(site.pnp for site in found) if entry.transport == "pnp" else bool(found)
 
 
 def write(engine: Engine, entries: Sequence[Entry], sites: Sites) -> None:
@@ -94,7 +104,7 @@ def is_phone(entry: Entry) -> bool:
 
 
 def _write(engine: Engine, asking: dict[str, list[Entry]], sites: Sites) -> None:
-    turned_away = 0
+    turned_away: Counter[int | None] = Counter()
     with engine.begin() as connection:
         for mac in sorted(asking):
             entries = asking[mac]
@@ -106,9 +116,30 @@ def _write(engine: Engine, asking: dict[str, list[Entry]], sites: Sites) -> None
                 first = {"times": len(entries), "first_seen": entries[0].at}
                 connection.execute(insert(Stray), {"mac": mac} | values | first)
             else:
-                turned_away += 1
-    if turned_away:
-        log.warning("the Adopt queue is full: %d unknown phones were turned away", turned_away)
+                turned_away[site_id] += 1
+    for site_id, count in turned_away.items():
+        FULL.tell(site_id, count)
+
+
+class FullQueues:
+    """Says once an hour and site that its queue is full, and how many that has cost."""
+
+    def __init__(self) -> None:
+        self._next: dict[int | None, float] = {}
+        self._counts: Counter[int | None] = Counter()
+
+    def tell(self, site_id: int | None, count: int) -> None:
+        self._counts[site_id] += count
+        now = time.monotonic()
+        if now < self._next.get(site_id, 0.0):
+            return
+        self._next[site_id] = now + AN_HOUR
+        where = f"of site {site_id}" if site_id else "of no site"
+        lost = self._counts.pop(site_id)
+        log.warning("the Adopt queue %s is full: %d times a phone was turned away", where, lost)
+
+
+FULL = FullQueues()
 
 
 def refresh(connection: Connection, mac: str, values: dict[str, Any], times: int) -> bool:
@@ -133,7 +164,8 @@ def row(entry: Entry, site_id: int | None) -> dict[str, Any]:
         "model": clean(clues.model, 60),
         "firmware": clean(clues.firmware, 60),
         "user_agent": clean(entry.user_agent, 300),
-        "file": clean(entry.file, 120),
+        "file": clean(entry.file, 120) if entry.transport != "pnp" else "",
+        "clues": [[kind, clean(value, 120)] for kind, value in entry.evidence] or None,
         "address": clean(entry.address, 45),
         "transport": entry.transport,
         "last_seen": entry.at,

@@ -3,18 +3,18 @@
 import logging
 import threading
 from collections import OrderedDict
-from datetime import UTC, datetime
 
 from flask import Flask
 
-from provisioning.answer import Request, Verdict, decide
-from provisioning.identify import Clues, identify
+from provisioning.answer import Request, Verdict
+from provisioning.identify import Clues
 from provisioning.transports.tftp import Outcome, Server, TftpRequest
 from webapp.config import Config
 from webapp.doors import phones_door
 from webapp.doors.entry import Entry
 from webapp.doors.fetch_log import FetchLog
-from webapp.doors.lookup import StoredPhones, UnavailableError
+from webapp.doors.judge import Judge
+from webapp.doors.lookup import UnavailableError
 from webapp.secretbox import SecretBox, SecretBoxError
 
 log = logging.getLogger("belldesk.phones")
@@ -28,8 +28,8 @@ Judged = tuple[Request, Clues, Verdict]
 class TftpDoor:
     """What provisioning.transports.tftp.Server asks and tells; both run in its loop."""
 
-    def __init__(self, lookup: StoredPhones, box: SecretBox, fetch_log: FetchLog) -> None:
-        self._lookup, self._box, self._fetch_log = lookup, box, fetch_log
+    def __init__(self, judge: Judge, box: SecretBox, fetch_log: FetchLog) -> None:
+        self._judge, self._box, self._fetch_log = judge, box, fetch_log
         self._running: OrderedDict[tuple[str, int], Judged] = OrderedDict()
 
     def answer(self, asked: TftpRequest) -> bytes | None:
@@ -47,9 +47,7 @@ class TftpDoor:
         return body
 
     def judge(self, request: Request) -> tuple[Clues, Verdict]:
-        clues = identify(request.file, request.user_agent)
-        stored = self._lookup.by_mac(clues.mac)
-        return clues, decide(request, clues, stored, datetime.now(UTC))
+        return self._judge.verdict(request)
 
     def body(self, verdict: Verdict) -> bytes | None:
         stored = verdict.stored
@@ -71,7 +69,7 @@ class TftpDoor:
 
 def tftp_door(app: Flask) -> TftpDoor:
     door = phones_door(app)
-    return TftpDoor(door.lookup, door.box, door.fetch_log)
+    return TftpDoor(door.judge, door.box, door.fetch_log)
 
 
 def tftp_server(app: Flask) -> Server:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 from sqlalchemy import select
 
-from provisioning.answer import Request, Verdict, inside, names_of, parsed, plain_name
+from provisioning.answer import Request, Verdict, names_of, plain_name
 from provisioning.identify import Clues
 from provisioning.mac import normalise_mac
+from provisioning.networks import inside, parsed
 from provisioning.registry import registry
 from webapp.doors import phones_door
 from webapp.doors.phones import Headers
@@ -20,7 +21,8 @@ from webapp.models import Phone, Site
 class Trace:
     """`names` are those the phone is served under, `name` the one that matched ("" if none).
 
-    `proof` says what let it in: key, previous_key or a network such as 10.0.0.0/8.
+    `proof` says what let it in: key, previous_key, own_key, previous_own_key or a network such as
+    10.0.0.0/8. `bootstrap`: what it got is that, not its file.
     """
 
     via: str
@@ -35,6 +37,7 @@ class Trace:
     names: tuple[str, ...]
     name: str
     proof: str
+    bootstrap: bool
     phone_id: int | None
     revision_id: int | None
     sha256: str
@@ -60,7 +63,7 @@ def fetch_as(
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     if via == "tftp":
         return _over_tftp(app, Request(file, address, user_agent, None, "tftp"))
-    key = site.key if key is None and site else key or ""
+    key = usual_key(phone, site) if key is None else key
     return _over_http(app, Request(file, address, user_agent, key, "http"))
 
 
@@ -69,6 +72,13 @@ def usual_name(mac: str, phone: Phone | None) -> str:
     vendor = registry().vendor_of(mac)
     names = model.files(mac) if model else vendor.files if vendor else ()
     return names[0].format(mac=mac, MAC=mac.upper()) if names else f"{mac}.cfg"
+
+
+def usual_key(phone: Phone | None, site: Site | None) -> str:
+    """Its own once it took the file that holds it, else its site's."""
+    if phone and phone.key and phone.fetched_at:
+        return phone.key
+    return site.key if site else ""
 
 
 def usual_address(phone: Phone | None, site: Site | None, via: str) -> str:
@@ -111,6 +121,7 @@ def _trace(
         names=names,
         name=next((name for name in names if name.lower() == wanted), ""),
         proof=proof_of(request, verdict),
+        bootstrap=verdict.bootstrap,
         phone_id=stored.phone_id if stored else None,
         revision_id=stored.revision_id if stored else None,
         sha256=stored.sha256 if stored else "",
@@ -118,9 +129,6 @@ def _trace(
 
 
 def proof_of(request: Request, verdict: Verdict) -> str:
-    stored = verdict.stored
-    if stored is None or verdict.reason in ("wrong_key", "not_allowed"):
-        return ""
-    if request.transport == "tftp":
-        return str(inside(request.address, stored.networks) or "")
-    return "key" if verdict.key_digest == stored.key_digest else "previous_key"
+    if verdict.proof == "network" and verdict.stored:
+        return str(inside(request.address, verdict.stored.networks) or "")
+    return verdict.proof

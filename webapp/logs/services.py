@@ -13,8 +13,14 @@ from webapp.models import Fetch, Phone
 REASONS = {
     "unknown_phone": _l("no phone with this MAC is entered"),
     "wrong_key": _l("the site key in the address is wrong"),
+    "old_key": _l("a key in the address that was replaced and is over"),
     "unknown_file": _l("not a name of this phone's file"),
     "not_allowed": _l("from outside the site's networks"),
+    "closed_window": _l("the phone's window is closed"),
+    "other_network": _l("not from the network the phone is pinned to"),
+    "banned": _l("the source is banned after too many failures"),
+    "wrong_password": _l("wrong user or password"),
+    "wrong_certificate": _l("no certificate of this phone's own"),
     "no_revision": _l("the phone has not been provisioned yet"),
     "unavailable": _l("the database did not answer"),
 }

@@ -11,8 +11,8 @@ from webapp.models.site import Site
 
 
 class Fetch(Model):
-    """One request of one phone for a file. `reason` says why not: unknown_phone, wrong_key,
-    unknown_file, not_allowed, no_revision; "" when it was served."""
+    """One request of one phone for a file. `reason` says why not, as provisioning.answer.Reason;
+    "" when it was served: its file, or the bootstrap (no revision)."""
 
     __tablename__ = "fetches"
     __table_args__ = (

@@ -31,8 +31,16 @@ ASKED = ("via", "file", "key", "address", "user_agent")
 REASONS = {
     "unknown_phone": _l("No phone of this address is entered here"),
     "wrong_key": _l("The key in the address is not the one of its site"),
+    "old_key": _l("The key in the address was replaced, and its overlap is over"),
     "unknown_file": _l("This phone is not served under that name"),
     "not_allowed": _l("The address it comes from is in none of the site's networks"),
+    "closed_window": _l("Its window is closed: arm it, or let it ask with its own key"),
+    "other_network": _l(
+        "It is pinned to another network than it asks from: if it moved, arm it again"
+    ),
+    "banned": _l("The address it comes from is banned after too many failures: see Alerts"),
+    "wrong_password": _l("Its site wants a user and password besides, and they are wrong"),
+    "wrong_certificate": _l("Its site wants the phone's own certificate besides"),
     "no_revision": _l("Its file was not made yet: provision it"),
 }
 SECRETS = ("admin_password", "user_password", "menu_pin")
@@ -275,9 +283,9 @@ def traced(phone: Phone, shown: bool) -> Response:
         words = _("“%(text)s” is no IP address", text=typed["address"])
         return page("trace", phone, 422, answer=None, typed=typed, error=words, why=REASONS)
     revision = db.session.get(Revision, answer.revision_id) if answer.revision_id else None
-    made_for = registry().models.get(revision.model) if revision else None
-    text = answer.body.decode("utf-8", "replace") if shown or not revision else ""
-    if made_for and not shown:
+    made_for = registry().models.get(revision.model if revision else phone.model)
+    text = answer.body.decode("utf-8", "replace") if shown or not answer.served else ""
+    if made_for and answer.served and not shown:
         text = mask(made_for, answer.body)
     return page(
         "trace", phone, answer=answer, typed=typed, text=text, shown=shown, revision=revision,

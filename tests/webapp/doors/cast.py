@@ -1,11 +1,12 @@
 """Phones with a configuration, put straight into the database."""
 
 import hashlib
+from datetime import timedelta
 
 from sqlalchemy import select
 
 from webapp.audit import acting_as
-from webapp.extensions import db
+from webapp.extensions import db, utcnow
 from webapp.models import Company, Phone, Revision, Site
 
 MAC = "0c383e000001"
@@ -17,6 +18,7 @@ def add_phone(site, mac=MAC, model="fanvil-x1sg", body=BODY):
     phone = Phone(
         mac=mac, model=model, site=site, admin_password="a", user_password="u", menu_pin="1"
     )
+    phone.arm(utcnow() + timedelta(hours=72))
     db.session.add(phone)
     if body is not None:
         add_revision(phone, body)
