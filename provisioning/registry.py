@@ -5,14 +5,17 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from provisioning.errors import N_, UnknownModelError
 from provisioning.formats import FORMATS, Format
+from provisioning.limits import LIMITS
 from provisioning.model import Phone
+from provisioning.resync import Resync as Resync
+from provisioning.resync import read_resync
 from provisioning.settings import Layer, parse
 
 VENDORS = Path(__file__).parent / "vendors"
@@ -27,6 +30,7 @@ class Family:
     `files` are the names it is served under, the vendor's unless the family has its own: {mac} and
     {MAC} stand for the phone's address, any other name for a text in the model's data.
     `settings` are the keys of the catalogue that the template heeds; it ignores the others.
+    `limits` are sentences about what its file cannot do.
     """
 
     key: str
@@ -36,6 +40,7 @@ class Family:
     files: tuple[str, ...]
     data: dict[str, Any]
     settings: frozenset[str]
+    limits: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +50,6 @@ class Dhcp:
     options: tuple[int, ...]
     value: str
     typed: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resync:
-    """A way to make a phone take its configuration now, as an entry of [[resync]] has it.
-
-    `method` is sip-notify (`event`), http-get (`path`), http-push or ssh (`steps`). `reboot` says
-    that the phone starts anew, and cuts off who is talking. The lowest `cost` is tried first.
-    """
-
-    method: str
-    reboot: bool
-    cost: int
-    event: str = ""
-    path: str = ""
-    steps: tuple[dict[str, Any], ...] = ()
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-COSTS = {"sip-notify": 10, "http-get": 20, "http-push": 30, "ssh": 40}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +104,11 @@ class Model:
     def settings(self) -> frozenset[str]:
         """The settings that change this model's file."""
         return self.vendor.families[self.family].settings
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What this model's file cannot do, in untranslated sentences."""
+        return self.vendor.families[self.family].limits
 
     def files(self, mac: str) -> tuple[str, ...]:
         """Return the names under which the phone `mac` asks for its own configuration."""
@@ -206,7 +196,7 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
         defaults=_defaults(toml),
         maps=toml.get("maps", {}),
         families=families,
-        resync=_resync(toml.get("resync", ())),
+        resync=read_resync(toml.get("resync", ())),
         ports=toml.get("ports", {}),
         dhcp=_dhcp(toml.get("dhcp")),
         folder=path.parent,
@@ -214,16 +204,6 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
         quirks=_quirks(path.parent / "quirks.py"),
     )
     return vendor, [_model(key, vendor, entry, names[key]) for key, entry in entries.items()]
-
-
-def _resync(entries: Iterable[dict[str, Any]]) -> tuple[Resync, ...]:
-    """Return the ways in the order in which they are to be tried: the cheapest first."""
-    ways = [Resync(**{"cost": COSTS[entry["method"]]} | _tupled(entry)) for entry in entries]
-    return tuple(sorted(ways, key=lambda way: way.cost))
-
-
-def _tupled(entry: dict[str, Any]) -> dict[str, Any]:
-    return entry | {"steps": tuple(entry.get("steps", ()))}
 
 
 def _dhcp(entry: dict[str, Any] | None) -> Dhcp | None:
@@ -240,6 +220,7 @@ def _family(key: str, folder: Path, toml: dict[str, Any]) -> Family:
         files=tuple(entry.get("files") or toml["files"]),
         data=entry.get("data", {}),
         settings=_heeded((folder / entry["template"]).read_text(encoding="utf-8")),
+        limits=tuple(LIMITS[name] for name in entry.get("limits", ())),
     )
 
 

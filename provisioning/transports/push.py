@@ -1,50 +1,26 @@
 """Go to a phone and make it take its configuration: by its web pages, or by its shell.
 
 Neither function raises for what a phone does. It may refuse, hang, lie or answer garbage: that is
-an outcome, in words and with a remedy.
+an outcome, in words and with a remedy. Both block; each is for a thread of its own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from provisioning.errors import N_
 from provisioning.registry import Resync
+from provisioning.transports import http_push as web
+from provisioning.transports import ssh_push as shell
+from provisioning.transports.push_peer import (
+    ChangedError,
+    Peer,
+    Pushed,
+    PushError,
+    Step,
+    Talk,
+    Times,
+    check_address,
+)
 
-Step = Callable[[str, dict[str, object]], None]  # said live: the message and what fills it
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A phone to push to; `model` is a key of the registry, `user` the phone's own.
-
-    `fingerprint` is the one pinned: "sha256:<hex>" of its certificate or "SHA256:<base64>" of its
-    SSH host key; None pins what it shows first. Without `port` the vendor's data has it.
-    """
-
-    address: str
-    mac: str
-    model: str
-    user: str
-    password: str = field(repr=False)
-    fingerprint: str | None = None
-    port: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """What came of it. `code` is a status of HTTP or the exit code of a command, if there was one.
-
-    `fingerprint` is what the phone showed: to be pinned where nothing was, to be offered to a
-    person where `changed_identity` says that it is not the pinned one, and nothing was sent.
-    """
-
-    success: bool
-    message: str
-    params: dict[str, object]
-    code: int | None
-    milliseconds: int
-    fingerprint: str | None = None
-    changed_identity: bool = False
+__all__ = ["Peer", "Pushed", "Step", "Times", "http_push", "ssh_push", "unheard"]
 
 
 def unheard(message: str, params: dict[str, object]) -> None:
@@ -52,14 +28,36 @@ def unheard(message: str, params: dict[str, object]) -> None:
 
 
 def http_push(
-    peer: Peer, method: Resync, *, body: bytes, url: str, on_step: Step = unheard
+    peer: Peer,
+    method: Resync,
+    *,
+    body: bytes,
+    url: str,
+    on_step: Step = unheard,
+    times: Times | None = None,
 ) -> Pushed:
     """Push by the phone's web pages. `url` is where it finds its file, `body` what is in it."""
-    return Pushed(False, N_("This way of reaching phones is not there yet"), {}, None, 0)
+    return _outcome(peer, on_step, times, lambda talk: web.push(talk, method, body=body, url=url))
 
 
 def ssh_push(
-    peer: Peer, method: Resync, *, body: bytes, url: str, on_step: Step = unheard
+    peer: Peer,
+    method: Resync,
+    *,
+    body: bytes,
+    url: str,
+    on_step: Step = unheard,
+    times: Times | None = None,
 ) -> Pushed:
     """Push by the phone's shell. `url` is where it finds its file, `body` what is in it."""
-    return Pushed(False, N_("This way of reaching phones is not there yet"), {}, None, 0)
+    return _outcome(peer, on_step, times, lambda talk: shell.push(talk, method, body=body, url=url))
+
+
+def _outcome(peer: Peer, on_step: Step, times: Times | None, push: Callable[[Talk], str]) -> Pushed:
+    talk = Talk(peer, on_step, times or Times())
+    try:
+        check_address(peer.address)
+        return talk.pushed(True, (push(talk), {}), changed=False)
+    except PushError as error:
+        changed = isinstance(error, ChangedError)
+        return talk.pushed(False, (error.message, error.params), changed=changed)
