@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -58,8 +59,10 @@ def some_of(name: str, choices: Sequence[str]) -> Sequence[str]:
     return found or choices
 
 
-def switch(name: str) -> bool:
+def switch(name: str, default: bool = False) -> bool:
     text = os.environ.get(name, "").strip().lower()
+    if not text:
+        return default
     if text not in YES_OR_NO:
         raise ConfigError(f"{name} is “{text}”; 1 or 0 is needed")
     return YES_OR_NO[text]
@@ -83,6 +86,15 @@ def address(name: str) -> str:
     if text and not text.startswith(("http://", "https://")):
         raise ConfigError(f"{name} is “{text}”; it must begin with http:// or https://")
     return text
+
+
+def group(name: str, default: str) -> str:
+    """A multicast group, or an address of this machine to listen on without any."""
+    text = os.environ.get(name, "").strip() or default
+    try:
+        return str(IPv4Address(text))
+    except ValueError as error:
+        raise ConfigError(f"{name} is “{text}”; an IPv4 address is needed") from error
 
 
 def number(name: str, default: int, least: int = 0, most: int = 10**6) -> int:

@@ -72,8 +72,10 @@ MENU = (
         (
             Item(_l("HTTP fetches"), "logs.http", "list", "logs.read"),
             Item(_l("TFTP fetches"), "logs.tftp", "list", "logs.read"),
+            Item(_l("SIP PnP"), "logs.pnp", "broadcast", "logs.read"),
             Item(_l("TFTP server log"), "logs.tftp_server", "file", "logs.read"),
             Item(_l("FTP transfers"), "logs.ftp", "file", "logs.read"),
+            Item(_l("Self-test"), "selftest.index", "shield-check", "logs.read"),
         ),
     ),
     Section(

@@ -25,7 +25,7 @@ from provisioning.transports.sip_subscribe import (
     reply_to,
 )
 
-__all__ = ["GRANDSTREAM_PORT", "GROUP", "Limits", "PnpRequest", "Responder"]
+__all__ = ["GRANDSTREAM_PORT", "GROUP", "PORT", "Limits", "PnpRequest", "Responder"]
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,7 @@ class Responder:
         self._is_group = 224 <= socket.inet_aton(host)[0] <= 239
         self._memberships = Memberships(host) if self._is_group else None
         self._doors: list[socket.socket] = []
+        self.interfaces: list[str] = []
         self._stopping = threading.Event()
         self._voice = bound(socket.AF_INET, "", 0)
         try:
@@ -227,7 +228,7 @@ class Responder:
     def _scan(self, now: float) -> None:
         self._next_scan = now + self._rescan
         if self._memberships:
-            self._memberships.refresh()
+            self.interfaces = self._memberships.refresh()
 
     def _repeat(self, now: float) -> None:
         for branch, told in list(self._notifies.items()):

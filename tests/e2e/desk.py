@@ -45,6 +45,7 @@ class Desk:
             "BELLDESK_PORT": str(self.port),
             "BELLDESK_TFTP_HOST": "127.0.0.1",
             "BELLDESK_TFTP_PORT": str(self.tftp_port),
+            "BELLDESK_PNP": "off",
             "BELLDESK_LEASE_SECONDS": "5",
         }
 

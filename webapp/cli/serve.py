@@ -1,4 +1,4 @@
-"""`belldesk serve`: web, worker and TFTP started together and stopped together."""
+"""`belldesk serve`: web, worker, TFTP and SIP PnP started together and stopped together."""
 
 import ctypes
 import os
@@ -97,6 +97,7 @@ def commands(config: Config) -> list[Child]:
     children = [Child("web", web), Child("worker", [*belldesk, "worker"])]
     if "phones" in config.doors:
         children += [Child("tftp", [*belldesk, "tftp"]) for _ in range(tftp_processes())]
+        children += [Child("pnp", [*belldesk, "pnp"])] if config.pnp else []
     return children
 
 
@@ -109,6 +110,8 @@ def announce(config: Config, link: str | None) -> None:
     click.echo(f"\n  Belldesk   {config.base_url}  (here also http://127.0.0.1:{config.port})")
     if "phones" in config.doors:
         click.echo(f"  TFTP       udp port {config.tftp_port}")
+        group = f"group {config.pnp_group}, udp port {config.pnp_port}"
+        click.echo(f"  SIP PnP    {group if config.pnp else 'off (BELLDESK_PNP)'}")
     else:
         click.echo("  TFTP       off, with the phones' door (BELLDESK_DOORS)")
     click.echo(f"  Data       {config.instance}")
@@ -186,5 +189,5 @@ def run_together(
 
 @click.command()
 def serve() -> None:
-    """Start web, worker and TFTP together; Ctrl-C stops them."""
+    """Start web, worker, TFTP and SIP PnP together; Ctrl-C stops them."""
     run_together(configuration())

@@ -18,7 +18,7 @@ from webapp.paging import Key, page_of
 
 bp = Blueprint("logs", __name__, url_prefix="/logs")
 NEWEST = [Key(Fetch.id, "id", descending=True)]
-TRANSPORTS = ("http", "tftp")
+TRANSPORTS = ("http", "tftp", "pnp")
 
 
 @bp.get("/http")
@@ -31,6 +31,12 @@ def http() -> ResponseReturnValue:
 @needs("logs.read")
 def tftp() -> ResponseReturnValue:
     return fetches("tftp")
+
+
+@bp.get("/pnp")
+@needs("logs.read")
+def pnp() -> ResponseReturnValue:
+    return fetches("pnp")
 
 
 def fetches(transport: str) -> Response:

@@ -22,6 +22,10 @@ REASONS = {
     "wrong_password": _l("wrong user or password"),
     "wrong_certificate": _l("no certificate of this phone's own"),
     "no_revision": _l("the phone has not been provisioned yet"),
+    "other_mac": _l("the link shows another MAC at this address"),
+    "no_mac": _l("it says no MAC, and the link shows none"),
+    "unreachable": _l("nobody is at this address"),
+    "no_key": _l("the phone has no key of its own yet"),
     "unavailable": _l("the database did not answer"),
 }
 MAC_SIGNS = re.compile(r"[0-9a-f]{2,12}", re.ASCII)

@@ -38,6 +38,15 @@ def test_without_the_phones_door_there_is_no_tftp(tmp_path, listener, capsys):
     assert [child.name for child in commands(config)] == ["web", "worker"]
 
 
+def test_sip_pnp_can_be_switched_off(tmp_path, capsys):
+    config = make_config(tmp_path)
+    assert [child.name for child in commands(config)].count("pnp") == 1
+    off = replace(config, pnp=False)
+    assert "pnp" not in [child.name for child in commands(off)]
+    announce(off, None)
+    assert "off (BELLDESK_PNP)" in capsys.readouterr().out
+
+
 def test_without_the_peoples_door_no_link_is_printed_that_would_lead_nowhere(tmp_path):
     config = make_config(tmp_path, doors=frozenset({"phones"}))
     assert prepare(create_app(config), "http://desk") is None

@@ -37,6 +37,15 @@ def test_each_door_has_its_own_log(bob):
     assert "User-Agent" not in page
 
 
+def test_who_asked_by_pnp_has_a_log_too(bob):
+    add_fetch(transport="pnp", file="Fanvil X1SG", method="SUB", sent=0)
+    refused("other_mac", transport="pnp", file="Yealink T46S", method="SUB")
+    page = bob.get("/logs/pnp").text
+    for words in ("Fanvil X1SG", "told its address", "the link shows another MAC"):
+        assert words in page
+    assert "Fanvil X1SG" in bob.get("/logs/pnp.csv").text
+
+
 def test_a_row_leads_to_its_phone(bob, site):
     phone = add_phone(site)
     add_fetch(phone_id=phone.id)
