@@ -255,6 +255,7 @@ READERS = {
     "sysconf": (read_fanvil, fanvil_account),
     "400hd": (read_pairs, audiocodes_account),
     "fip": (read_pairs, flyingvoice_account),
+    "account": (read_yealink, yealink_account),
     "t": (read_yealink, yealink_account),
     "t2": (read_yealink, yealink_account),
     "desk": (read_indexed, snom_account),

@@ -7,6 +7,7 @@ from jinja2 import UndefinedError
 from passlib.hash import md5_crypt
 
 from provisioning.errors import ProvisioningError, UnknownModelError, UnsafeValueError
+from provisioning.limits import LIMITS
 from provisioning.model import Secrets
 from provisioning.registry import registry
 from provisioning.render import carriable, render
@@ -81,6 +82,15 @@ def test_no_factory_password_and_no_time_stamp_is_written(key):
     assert body == render(make_phone(key)).body
     assert not re.search(rb"assword[^>=]*[>=](admin|guest|user|1234?)\b", body)
     assert b"2026" not in body
+
+
+@pytest.mark.parametrize("key", registry().models)
+def test_a_phone_gets_its_own_web_password_or_its_model_says_that_it_does_not(key):
+    model = registry().model(key)
+    written = SECRETS.admin_password in render(make_phone(key)).body.decode()
+    if written != (LIMITS["web-password"] not in model.limits):
+        hashed = any(value.startswith("$1$") for value in values_of(key).values())
+        assert hashed and LIMITS["web-password"] not in model.limits
 
 
 def test_a_fanvil_gets_what_its_predecessor_gave_it():

@@ -53,7 +53,9 @@ class Handset:
 
     @property
     def name(self) -> str:
-        return self.model.name.removeprefix(self.model.vendor.name).replace(" SBC", "").strip()
+        """What it calls itself: our word for a variant of its file is not part of it."""
+        own = self.model.name.removeprefix(self.model.vendor.name)
+        return own.replace(" SBC", "").partition(" (")[0].strip()
 
     @property
     def firmware(self) -> str:

@@ -336,3 +336,10 @@ def test_a_line_field_whose_number_is_none_is_passed_over(bob, index):
 def test_one_line_more_than_any_phone_has_is_not_added(bob):
     lines = {f"lines-{number}-user": "a" for number in range(100)}
     assert bob.post("/phones/new", data={"add_line": "1", **lines}).status_code == 200
+
+
+def test_a_phone_whose_file_cannot_set_its_password_says_so(bob):
+    phone = provisioned_phone("789912000001", model="flyingvoice-fip14g")
+    assert "keeps its factory web password" in bob.get(f"/phones/{phone.id}").text
+    other = provisioned_phone("0c383e000002")
+    assert "factory web password" not in bob.get(f"/phones/{other.id}").text
