@@ -242,7 +242,9 @@ def run_pnp(app: Flask, stop: threading.Event) -> None:
                     log.warning("SIP PnP does not work here, all else does: %s", said)
                 stop.wait(RETRY)
                 continue
-            log.info("SIP PnP for phones on %s", ", ".join(responder.interfaces) or config.pnp_group)
+            log.info(
+                "SIP PnP for phones on %s", ", ".join(responder.interfaces) or config.pnp_group
+            )
             responder.serve(stop)
     finally:
         door.close()
