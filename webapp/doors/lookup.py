@@ -3,7 +3,9 @@
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +23,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from provisioning.answer import Stored
-from webapp.extensions import UtcDateTime
 from webapp.models import Bootstrap, Phone, Revision, Site
 
 MAPPED = 256 * 1024 * 1024  # bytes of SQLite's file that are read without a system call
@@ -96,6 +97,13 @@ def existing(url: str) -> URL:
     return parsed.set(database=f"file:{file}", query={"mode": "rw", "uri": "true"})
 
 
+def time_reader(dialect: Dialect) -> Callable[[Any], datetime]:
+    """What UtcDateTime does; of SQLite's text in a sixth of the time."""
+    if dialect.name == "sqlite":
+        return lambda text: datetime.fromisoformat(f"{text}+00:00")
+    return lambda naive: naive.replace(tzinfo=UTC)
+
+
 class StoredPhones:
     """provisioning.answer.Lookup on the database, without ORM, pool checks or transaction.
 
@@ -111,11 +119,7 @@ class StoredPhones:
         self._bootstrap = Question(bootstrap_statement(0), self._engine.dialect)
         self._somebody = ""
         self._errors = (self._engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
-        self._time = (
-            UtcDateTime()
-            .dialect_impl(self._engine.dialect)
-            .result_processor(self._engine.dialect, None)
-        )
+        self._time = time_reader(self._engine.dialect)
         # SQLite reads from memory: one thread after the other is quicker than eight that hand the
         # interpreter to each other in the middle of it. A server is waited for side by side.
         self._takes_turns = self._engine.dialect.name == "sqlite"
@@ -194,10 +198,9 @@ class StoredPhones:
 
     def _stored(self, row: Any) -> Stored:
         values = list(row)
-        if self._time:
-            for at in TIMES:
-                if values[at] is not None:
-                    values[at] = self._time(values[at])
+        for at in TIMES:
+            if values[at] is not None:
+                values[at] = self._time(values[at])
         if values[REVISION] is None:
             return Stored(*values[:REVISION])
         return Stored._make(values)
