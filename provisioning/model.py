@@ -41,8 +41,16 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """What a phone shows at the door besides its address."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Phone:
-    """`model` is a registry key, `url` the base address of its site's door ("" when none)."""
+    """`model` is a registry key, `url` its own base address at the door ("" when none)."""
 
     mac: str
     model: str
@@ -50,3 +58,4 @@ class Phone:
     settings: Mapping[str, Value]
     secrets: Secrets
     url: str = ""
+    login: Login | None = None

@@ -30,7 +30,9 @@ class Family:
     `files` are the names it is served under, the vendor's unless the family has its own: {mac} and
     {MAC} stand for the phone's address, any other name for a text in the model's data.
     `settings` are the keys of the catalogue that the template heeds; it ignores the others.
-    `limits` are sentences about what its file cannot do.
+    `limits` are sentences about what its file cannot do. `bootstrap` makes a file with nothing but
+    a phone's own address, "" where its parameter is not known for certain; `login` says that its
+    file can hold what the phone shows at the door besides its address.
     """
 
     key: str
@@ -41,6 +43,8 @@ class Family:
     data: dict[str, Any]
     settings: frozenset[str]
     limits: tuple[str, ...]
+    bootstrap: str
+    login: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,15 @@ class Model:
     def settings(self) -> frozenset[str]:
         """The settings that change this model's file."""
         return self.vendor.families[self.family].settings
+
+    @property
+    def learns_its_address(self) -> bool:
+        """Whether a file without secrets can tell it where to come from now on."""
+        return bool(self.vendor.families[self.family].bootstrap)
+
+    @property
+    def takes_a_login(self) -> bool:
+        return self.vendor.families[self.family].login
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -212,6 +225,7 @@ def _dhcp(entry: dict[str, Any] | None) -> Dhcp | None:
 
 def _family(key: str, folder: Path, toml: dict[str, Any]) -> Family:
     entry = toml["families"][key]
+    template = (folder / entry["template"]).read_text(encoding="utf-8")
     return Family(
         key=key,
         template=entry["template"],
@@ -219,8 +233,10 @@ def _family(key: str, folder: Path, toml: dict[str, Any]) -> Family:
         one_server=entry.get("one_server", False),
         files=tuple(entry.get("files") or toml["files"]),
         data=entry.get("data", {}),
-        settings=_heeded((folder / entry["template"]).read_text(encoding="utf-8")),
+        settings=_heeded(template),
         limits=tuple(LIMITS[name] for name in entry.get("limits", ())),
+        bootstrap=entry.get("bootstrap", ""),
+        login="phone.login." in template,
     )
 
 

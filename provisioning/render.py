@@ -35,6 +35,18 @@ def render(phone: Phone, models: Registry | None = None) -> Rendered:
     return Rendered(text.encode(), model.format.content_type, model.vendor.version)
 
 
+def bootstrap(key: str, mac: str, url: str, models: Registry | None = None) -> Rendered | None:
+    """Return a file that holds the phone's own address `url` and nothing else, None if it has none.
+
+    No phone is handed over, so that nothing secret of it can get into the file.
+    """
+    model = (models or registry()).model(key)
+    if not model.learns_its_address or not url:
+        return None
+    text = _bootstrap(model).render(mac=mac, url=url, data=model.data)
+    return Rendered(text.encode(), model.format.content_type, model.vendor.version)
+
+
 def carriable(model: Model, value: str) -> str | None:
     """Return why a file of `model` cannot carry `value` (untranslated), or None if it can."""
     return model.format.refusal(value)
@@ -64,6 +76,15 @@ def refuse_impossible(phone: Phone, model: Model) -> None:
 @cache
 def _template(model: Model) -> Template:
     """Compile once: 10,000 phones cost 2.6 s this way, two minutes when each compiles."""
+    return _environment(model).get_template(model.vendor.families[model.family].template)
+
+
+@cache
+def _bootstrap(model: Model) -> Template:
+    return _environment(model).get_template(model.vendor.families[model.family].bootstrap)
+
+
+def _environment(model: Model) -> Environment:
     environment = Environment(  # noqa: S701 - `finalize` escapes for every format, HTML is none of them
         loader=FileSystemLoader(model.vendor.folder),
         undefined=StrictUndefined,
@@ -73,7 +94,7 @@ def _template(model: Model) -> Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(minutes=offset_minutes, hhmm=_hhmm, at_port=_at_port)
-    return environment.get_template(model.vendor.families[model.family].template)
+    return environment
 
 
 def _context(phone: Phone, model: Model) -> dict[str, object]:

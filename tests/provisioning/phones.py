@@ -8,7 +8,7 @@ SECRETS = Secrets("Adm1nOfThisPhone", "Us3rOfThisPhone", "471100")
 URL = "http://desk.example.net/p/SiteKey/"
 
 
-def make_phone(key, changes=None, fields=None, numbers=(1,), url=URL, models=None):
+def make_phone(key, changes=None, fields=None, numbers=(1,), url=URL, models=None, login=None):
     """`changes` are settings of the phone, `fields` fields of its lines and their server."""
     model = (models or registry()).model(key)
     settings = values((*model.layers(), Layer("phone", changes or {})))
@@ -16,7 +16,7 @@ def make_phone(key, changes=None, fields=None, numbers=(1,), url=URL, models=Non
     overrides = {"proxy_host": fields.pop("proxy_host", None)}
     server = effective_server(fields.pop("host", "pbx.example.net"), overrides, settings)
     lines = tuple(make_line(number, server, **fields) for number in numbers)
-    return Phone("0c383e000001", key, lines, settings, SECRETS, url)
+    return Phone("0c383e000001", key, lines, settings, SECRETS, url, login)
 
 
 def make_line(number, server, **fields):

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from provisioning.mask import HIDDEN, mask, secrets_of
+from provisioning.model import Login
 from provisioning.registry import registry
 from provisioning.render import render
 from tests.provisioning.phones import SECRETS, URL, make_phone
@@ -14,9 +15,17 @@ MODELS = sorted(registry().models)
 @pytest.mark.parametrize("key", MODELS)
 def test_no_secret_of_the_phone_is_in_the_masked_file(key):
     model = registry().model(key)
-    phone = make_phone(key, fields={"password": PASSWORD}, numbers=range(1, model.lines + 1))
+    fields, login = {"password": PASSWORD}, Login("0c383e000001", "DoorOfThisPhone")
+    phone = make_phone(key, fields=fields, numbers=range(1, model.lines + 1), login=login)
     text = mask(model, render(phone).body)
-    for secret in (PASSWORD, "Zq", SECRETS.admin_password, SECRETS.user_password, "471100"):
+    for secret in (
+        PASSWORD,
+        "Zq",
+        SECRETS.admin_password,
+        SECRETS.user_password,
+        "471100",
+        login.password,
+    ):
         assert secret not in text
     assert "SiteKey" not in text
     assert not re.search(r"\$1\$\w+\$", text), "a crypted password is worth a dictionary attack"
