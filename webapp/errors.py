@@ -9,12 +9,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import AnonymousUserMixin, current_user
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from provisioning.errors import ProvisioningError
-from webapp import access, htmx
+from webapp import access, htmx, json_errors
 from webapp.extensions import db
 from webapp.i18n import said
+from webapp.security import is_api
 from webapp.user_agent import printable
 
 log = logging.getLogger("belldesk.web")
@@ -64,7 +65,11 @@ def http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
     code = error.code or 500
-    return page(code, "" if code in PAGES else str(error.description or ""))
+    worded = code in PAGES or is_api(request)
+    answer = page(code, "" if worded else str(error.description or ""))
+    if isinstance(error, MethodNotAllowed):
+        answer.allow.update(error.valid_methods or ())
+    return answer
 
 
 def unexpected(error: Exception) -> Response:
@@ -79,6 +84,8 @@ def page(code: int, message: str = "") -> Response:
     """The page, or a toast, for an error; its reference goes into the log with what was asked."""
     if code != 500:
         note(code)
+    if is_api(request):
+        return json_errors.answer(code, reference(), message)
     if htmx.is_fragment() and code != 500:
         response = make_response(message, code)
         response.headers["HX-Reswap"] = "none"

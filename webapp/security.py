@@ -1,7 +1,9 @@
 """Headers that every page of the people's door carries."""
 
-from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+
+API = "/api/"  # what lies below is for programs: it takes no cookie, and answers JSON alone
 
 CSP = "; ".join(
     (
@@ -27,10 +29,21 @@ HEADERS = {
 
 
 class PageSessions(SecureCookieSessionInterface):
-    """No session cookie with a static file, which any proxy may keep and hand to others."""
+    """No session cookie with a static file, which any proxy may keep and hand to others.
+
+    The API neither reads nor sets one: a browser's session must not open it by itself.
+    """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return self.session_class() if is_api(request) else super().open_session(app, request)
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        return request.endpoint != "static" and super().should_set_cookie(app, session)
+        apart = request.endpoint == "static" or is_api(request)
+        return not apart and super().should_set_cookie(app, session)
+
+
+def is_api(asked: Request) -> bool:
+    return asked.path.startswith(API)
 
 
 def init_app(app: Flask) -> None:

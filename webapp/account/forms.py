@@ -3,10 +3,12 @@ from zoneinfo import available_timezones
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import Field, PasswordField, SelectField
-from wtforms.validators import DataRequired, EqualTo, ValidationError
+from wtforms import Field, PasswordField, SelectField, StringField
+from wtforms.validators import DataRequired, EqualTo, Length, ValidationError
 
 from webapp import access
+from webapp.forms import stripped
+from webapp.models.token import LONGEST_NAME
 from webapp.passwords import weakness
 
 
@@ -34,3 +36,16 @@ class PasswordForm(FlaskForm):
 
 class TimeZoneForm(FlaskForm):
     time_zone = SelectField(_l("Time zone"), choices=sorted(available_timezones()))
+
+
+class TokenForm(FlaskForm):
+    name = StringField(
+        _l("What it is for"),
+        [DataRequired(_l("Say what it is for, so that you know later which one to revoke")),
+         Length(max=LONGEST_NAME, message=_l("At most 60 characters"))],
+        filters=[stripped],
+    )  # fmt: skip
+
+    def validate_name(self, field: Field) -> None:
+        if not field.data.isprintable():
+            raise ValidationError(_l("This contains a character that cannot be seen"))

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from webapp import access, htmx
+from webapp import access, htmx, tokens
 from webapp.access import own_path, public, signed_in
 from webapp.account.forms import PasswordForm, TimeZoneForm
 from webapp.extensions import db, utcnow
@@ -43,8 +43,10 @@ def password() -> ResponseReturnValue:
     current_user.password_hash = hash_password(form.new.data)
     current_user.must_change_password = False
     db.session.execute(UserSession.end_all(current_user, but=g.user_session.digest))
+    tokens.revoke_all(current_user)
     db.session.commit()
-    flash(_("Your password is changed. You were signed out everywhere else."), "ok")
+    flash(_("Your password is changed. You were signed out everywhere else, and your tokens are "
+            "revoked."), "ok")  # fmt: skip
     return redirect(url(".show"), 303)
 
 
@@ -101,3 +103,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
     db.session.commit()
     flash(_("That session is ended."), "ok")
     return redirect(url(".show"), 303)
+
+
+# The pages of one's tokens hang on the same blueprint.
+from webapp.account import tokens as own_tokens  # noqa: E402, F401

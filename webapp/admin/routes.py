@@ -1,4 +1,4 @@
-from webapp.admin import audit, departments, sign_ins, users
+from webapp.admin import audit, departments, sign_ins, tokens, users
 from webapp.admin.blueprint import bp
 
-__all__ = ["audit", "bp", "departments", "sign_ins", "users"]
+__all__ = ["audit", "bp", "departments", "sign_ins", "tokens", "users"]

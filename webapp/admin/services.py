@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
+from webapp import tokens
 from webapp.extensions import db
 from webapp.models import PERMISSIONS, Department, User, UserSession
 from webapp.passwords import hash_password
@@ -88,7 +89,7 @@ def edit_user(user: User, account: Account, by: User | None = None) -> None:
 
 
 def reset_password(user: User, by: User | None = None) -> str:
-    """Give the user a new password for one use, and end all sessions."""
+    """Give the user a new password for one use, end all sessions and revoke all tokens."""
     if by is not None and user.id == by.id:
         raise RefusedError(_("Change your own password on the page of your account"))
     check_managed(user, by)
@@ -96,6 +97,7 @@ def reset_password(user: User, by: User | None = None) -> str:
     user.password_hash = hash_password(password)
     user.must_change_password = True
     end_sessions(user)
+    tokens.revoke_all(user)
     return password
 
 
@@ -107,6 +109,7 @@ def disable(user: User, by: User | None = None) -> None:
         hold_administrators()
     user.active = False
     end_sessions(user)
+    tokens.revoke_all(user)
     db.session.flush()
     check_one_is_left()
 
@@ -157,12 +160,12 @@ def check_rights(by: User, old: frozenset[str], new: frozenset[str]) -> None:
 
 def hold_administrators() -> None:
     """Lock their rows: two administrators who demote each other must come one after the other."""
-    db.session.scalars(User.administrators().with_for_update()).all()
+    db.session.scalars(User.administrators().with_for_update(of=User)).all()
 
 
 def check_one_is_left() -> None:
     """After the write, which is what makes SQLite wait for the other writer."""
-    if not db.session.scalars(User.administrators().with_for_update()).all():
+    if not db.session.scalars(User.administrators().with_for_update(of=User)).all():
         raise RefusedError(_("This is the last active administrator"))
 
 

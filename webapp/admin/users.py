@@ -16,7 +16,7 @@ from webapp.admin.blueprint import bp
 from webapp.admin.forms import UserForm
 from webapp.admin.services import Account
 from webapp.extensions import db, utcnow
-from webapp.models import Department, SignIn, User, UserSession
+from webapp.models import ApiToken, Department, SignIn, User, UserSession
 from webapp.paging import Key, page_of
 
 BY_NAME = (Key(User.name, "name"), Key(User.id, "id"))
@@ -101,6 +101,7 @@ def user_page(user: User, form: UserForm, status: int = 200) -> ResponseReturnVa
         form=form,
         manageable=current_user.may("users.write") and services.may_manage(user, current_user),
         sessions=db.session.scalars(UserSession.open_of(user, since)).all(),
+        api_tokens=db.session.scalars(ApiToken.active_of(user)).all(),
         attempts=db.session.scalars(SignIn.of(user.id).limit(8)).all(),
     )
     return page, status

@@ -10,7 +10,7 @@ from webapp.config import Config
 from webapp.export import purge as purge_files
 from webapp.extensions import utcnow
 from webapp.jobs.rows import changed
-from webapp.models import Fetch, SheetImport, Stray, UserSession
+from webapp.models import ApiToken, Delivery, Fetch, SheetImport, Stray, UserSession
 
 SESSIONS = timedelta(days=30)
 
@@ -25,8 +25,10 @@ def purge(now: datetime | None = None) -> dict[str, int]:
         "files": purge_files(config.export_dir, files) if config.export_dir else 0,
         "uploads": changed(forget_uploads(files)),
         "fetches": changed(delete(Fetch).where(Fetch.at < logs)),
+        "deliveries": changed(delete(Delivery).where(Delivery.at < logs)),
         "strays": changed(delete(Stray).where(Stray.last_seen < logs)),
         "sessions": changed(forget_sessions(now - SESSIONS)),
+        "tokens": changed(ApiToken.forget(now - SESSIONS)),
     }
     if any(gone.values()):
         record("purge", "Desk", changes={what: [n, 0] for what, n in gone.items() if n})

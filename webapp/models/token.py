@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import ForeignKey, Select, String, select
+from sqlalchemy import Delete, ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
 from webapp.models.user import User
+
+LONGEST_NAME = 60
 
 
 class ApiToken(Model):
@@ -21,7 +23,7 @@ class ApiToken(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     jti: Mapped[str] = mapped_column(String(43), unique=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(60), default="")
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -30,13 +32,29 @@ class ApiToken(Model):
 
     user: Mapped[User] = relationship(lazy="joined")
 
+    @property
+    def state(self) -> str:
+        """active, revoked or expired."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "active" if self.expires_at > utcnow() else "expired"
+
     @classmethod
     def of(cls, user: User) -> Select[Self]:
         return select(cls).where(cls.user_id == user.id).order_by(cls.id.desc())
 
     @classmethod
+    def active_of(cls, user: User) -> Select[Self]:
+        return cls.of(user).where(cls.revoked_at.is_(None), cls.expires_at > utcnow())
+
+    @classmethod
     def called(cls, jti: str) -> Select[Self]:
         return select(cls).where(cls.jti == jti)
+
+    @classmethod
+    def forget(cls, before: datetime) -> Delete:
+        """Those that had expired by then; how long each lived stays in the audit."""
+        return delete(cls).where(cls.expires_at < before)
 
     def __str__(self) -> str:
         return self.name or f"#{self.id}"

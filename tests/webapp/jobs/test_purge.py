@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from webapp.extensions import db, utcnow
 from webapp.jobs import periodic
 from webapp.jobs.purge import purge
-from webapp.models import AuditEntry, Fetch, SheetImport, Stray, User, UserSession
+from webapp.models import ApiToken, AuditEntry, Fetch, SheetImport, Stray, User, UserSession
 
 
 def fill():
@@ -29,6 +29,7 @@ def fill():
     for days in (31, 29):
         at = now - timedelta(days=days)
         db.session.add(UserSession(digest=str(days), user=bob, ended_at=at))
+        db.session.add(ApiToken(jti=str(days), user=bob, expires_at=at))
     db.session.commit()
 
 
@@ -40,8 +41,9 @@ def test_it_removes_the_old_and_keeps_the_young(everywhere):
     fill()
     gone = purge()
     db.session.commit()
-    assert gone == {"files": 0, "uploads": 1, "fetches": 1, "strays": 1, "sessions": 1}
+    assert gone == {"files": 0, "uploads": 1, "fetches": 1, "strays": 1, "sessions": 1, "tokens": 1}
     assert (count(SheetImport), count(Fetch), count(Stray), count(UserSession)) == (4, 1, 1, 1)
+    assert count(ApiToken) == 1
     db.session.expire_all()
     kept = {row.name for row in db.session.scalars(select(SheetImport)) if row.body}
     assert kept == {"old committing", "young draft", "young committing"}
