@@ -23,6 +23,7 @@ COMMANDS = {
     "runs": "runs",
     "selftest": "selftest",
     "serve": "serve",
+    "settings": "settings",
     "sites": "sites",
     "tftp": "tftp",
     "users": "users",

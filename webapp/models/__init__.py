@@ -9,6 +9,7 @@ from webapp.models.fetch import Fetch, Stray
 from webapp.models.function_key import FunctionKey
 from webapp.models.phone import Bootstrap, Line, Phone, Revision
 from webapp.models.run import Run, RunStep
+from webapp.models.self_test import SelfTest
 from webapp.models.setting import SettingValue
 from webapp.models.sheet_import import ImportChange, SheetImport
 from webapp.models.sign_in import SignIn
@@ -39,6 +40,7 @@ __all__ = [
     "Revision",
     "Run",
     "RunStep",
+    "SelfTest",
     "SettingValue",
     "SheetImport",
     "SignIn",

@@ -115,7 +115,7 @@ def upgrade():
     sa.Column('phone_id', sa.Integer(), nullable=False),
     sa.Column('channel', sa.String(length=10), nullable=False),
     sa.Column('address', sa.String(length=45), nullable=False),
-    sa.Column('success', sa.Boolean(), nullable=False),
+    sa.Column('success', sa.Boolean(), nullable=True),
     sa.Column('code', sa.Integer(), nullable=True),
     sa.Column('message', sa.Text(), nullable=False),
     sa.Column('params', sa.JSON(), nullable=True),
@@ -190,6 +190,24 @@ def upgrade():
     with op.batch_alter_table('imports', schema=None) as batch_op:
         batch_op.add_column(sa.Column('overrides', sa.JSON(), nullable=True))
 
+    op.create_table('self_tests',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=8), nullable=False),
+    sa.Column('url', sa.String(length=300), nullable=False),
+    sa.Column('tftp', sa.String(length=100), nullable=False),
+    sa.Column('score', sa.Integer(), nullable=True),
+    sa.Column('findings', sa.JSON(), nullable=False),
+    sa.Column('message', sa.Text(), nullable=False),
+    sa.Column('params', sa.JSON(), nullable=True),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', webapp.extensions.UtcDateTime(), nullable=False),
+    sa.Column('ended_at', webapp.extensions.UtcDateTime(), nullable=True),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_self_tests_user_id'), ondelete='SET NULL'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_self_tests')),
+    mysql_charset='utf8mb4',
+    mysql_collate='utf8mb4_bin',
+    mysql_engine='InnoDB'
+    )
     with op.batch_alter_table('phones', schema=None) as batch_op:
         batch_op.add_column(sa.Column('key', webapp.secretbox.Sealed(), nullable=True))
         batch_op.add_column(sa.Column('key_digest', sa.String(length=64), nullable=True))
@@ -280,6 +298,7 @@ def downgrade():
         batch_op.drop_index(batch_op.f('ix_walk_ins_phone_id'))
         batch_op.drop_index(batch_op.f('ix_walk_ins_expires_at'))
 
+    op.drop_table('self_tests')
     op.drop_table('walk_ins')
     op.drop_table('phone_pins')
     op.drop_table('function_keys')
