@@ -17,7 +17,8 @@ class WebStep:
     configuration: field, name, type. `needs` must be in the answer, `wrong` in none: it says that
     name or password are refused. `tries` is for phones that do not answer every time. An
     `optional` step may fail, one that `drops` may end the connection without an answer, one that
-    is done `always` frees the phone also when an earlier one failed.
+    is done `always` frees the phone also when an earlier one failed. After one that `drops`, or
+    whose answer has `ends` in it, the phone restarts: optional steps are left out.
     """
 
     says: str
@@ -31,6 +32,7 @@ class WebStep:
     needs: str = ""
     needs_cookie: str = ""
     wrong: str = ""
+    ends: str = ""
     tries: int = 1
     optional: bool = False
     drops: bool = False

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from provisioning.errors import N_, ProvisioningError
+from provisioning.errors import ProvisioningError
 from provisioning.transports import push_words as words
 
 Step = Callable[[str, dict[str, object]], None]  # said live: the message and what fills it
@@ -74,7 +74,8 @@ class Talk:
         self._on_step = on_step
         self._began = time.monotonic()
         self.code: int | None = None
-        self.fingerprint: str | None = None
+        self.fingerprint: str | None = None  # as shown last
+        self._known = peer.fingerprint
 
     def say(self, message: str, **params: object) -> None:
         self._on_step(message, params)
@@ -90,14 +91,13 @@ class Talk:
         return round((time.monotonic() - self._began) * 1000)
 
     def recognise(self, fingerprint: str, changed: str) -> None:
-        """Compare with what is pinned, or was shown a moment ago; nothing is sent before that."""
-        known = self.peer.fingerprint or self.fingerprint
-        if known is not None and known != fingerprint:
-            self.fingerprint = fingerprint
-            raise ChangedError(changed)
-        if known is None:
-            self.say(N_("Its identity is new: %(fingerprint)s"), fingerprint=fingerprint)
+        """Compare with what is pinned, or was shown first; nothing is sent before that."""
         self.fingerprint = fingerprint
+        if self._known is None:
+            self._known = fingerprint
+            self.say(words.NEW_IDENTITY, fingerprint=fingerprint)
+        if self._known != fingerprint:
+            raise ChangedError(changed)
 
     def pushed(self, success: bool, error: tuple[str, dict[str, object]], changed: bool) -> Pushed:
         message, params = error

@@ -13,6 +13,7 @@ STEPS = {
     "sign-out": N_("Signing out"),
 }
 CONNECTING = N_("Connecting to %(address)s, port %(port)d")
+NEW_IDENTITY = N_("It shows its identity for the first time: %(fingerprint)s")
 PLAIN = N_("Nothing speaks HTTPS there: going on by plain HTTP")
 WENT_AWAY = N_("The phone went away without an answer, as it does when it restarts")
 NOT_DONE = N_("This step did not work, going on without it")
@@ -41,6 +42,9 @@ NOBODY = N_("Nothing listens at port %(port)d of %(address)s: is it switched on 
 UNREACHABLE = N_("%(address)s cannot be reached: %(reason)s")
 BROKEN_OFF = N_("The connection broke off: the phone may be restarting, try again in a minute")
 NOT_HTTP = N_("What answers at port %(port)d of %(address)s is not the web page of a phone")
+NOT_HTTPS = N_(
+    "The web page at port %(port)d of %(address)s has no HTTPS: switch it on in the phone"
+)
 NOT_SSH = N_("What answers at port %(port)d of %(address)s does not speak SSH")
 NO_TLS = N_(
     "No common encryption with the phone's web page: its firmware is too old or misconfigured"

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,7 +39,12 @@ def challenge_of(response: Response) -> Challenge | None:
     One that wants `auth-int` alone, or a hash not known here, cannot.
     """
     asked, header = ANSWERS.get(response.code, ("", ""))
-    for line in response.all(asked) if asked else ():
+    return choose(response.all(asked), header) if asked else None
+
+
+def choose(challenges: Iterable[str], header: str) -> Challenge | None:
+    """Do the same with the values of the headers that hold the challenges; HTTP's are alike."""
+    for line in challenges:
         found = _DIGEST.fullmatch(line)
         known = _read(header, found[1]) if found else None
         if known:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Hashable
 from typing import NamedTuple
 
+from provisioning.errors import N_
 from provisioning.transports import sip_digest
 from provisioning.transports.sip_digest import Credentials
 from provisioning.transports.sip_fields import SipError, bracketed, uri_of
@@ -17,21 +18,21 @@ from provisioning.transports.sip_messages import Request, Response, build
 
 MAGIC = "z9hG4bK"  # RFC 3261, section 8.1.1.7
 
-ACCEPTED = "accepted"
-NO_ANSWER = "no answer"
-NOT_SENT = "could not be sent"
-NO_CONNECTION = "no connection"
-CLOSED = "the connection was closed without an answer"
-NOT_SIP = "the answer is not SIP"
-NO_ADDRESS = "not the address of a phone"
-STOPPED = "stopped"
-NO_PASSWORD = "the phone wants a password, and none is known"  # noqa: S105 - words
-WRONG_PASSWORD = "the phone refuses the password"  # noqa: S105 - words
-UNKNOWN_METHOD = "the phone wants a proof that is not supported"
-ELSEWHERE = "the phone points elsewhere, which is not followed"
-NO_SUCH_USER = "the phone does not know this user"
-NO_SUCH_EVENT = "the phone does not know this event"
-REFUSED = "the phone refuses"
+ACCEPTED = N_("accepted")
+NO_ANSWER = N_("no answer")
+NOT_SENT = N_("could not be sent")
+NO_CONNECTION = N_("no connection")
+CLOSED = N_("the connection was closed without an answer")
+NOT_SIP = N_("the answer is not SIP")
+NO_ADDRESS = N_("not the address of a phone")
+STOPPED = N_("stopped")
+NO_PASSWORD = N_("the phone wants a password, and none is known")  # noqa: S105 - words
+WRONG_PASSWORD = N_("the phone refuses the password")  # noqa: S105 - words
+UNKNOWN_METHOD = N_("the phone wants a proof that is not supported")
+ELSEWHERE = N_("the phone points elsewhere, which is not followed")
+NO_SUCH_USER = N_("the phone does not know this user")
+NO_SUCH_EVENT = N_("the phone does not know this event")
+REFUSED = N_("the phone refuses")
 
 WORDS = {404: NO_SUCH_USER, 489: NO_SUCH_EVENT, 481: REFUSED}
 

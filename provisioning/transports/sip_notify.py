@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from provisioning.errors import N_
 from provisioning.transports import sip_exchange as words
 from provisioning.transports.sip_digest import Credentials
 from provisioning.transports.sip_exchange import Exchange, Outcome, Sender, Target, Timers
@@ -332,11 +333,11 @@ def family_of(target: Target) -> int:
     try:
         address = ipaddress.ip_address(target.address)
     except ValueError:
-        raise SipError("“%(text)s” is not an IP address", text=target.address[:60]) from None
+        raise SipError(N_("“%(text)s” is not an IP address"), text=target.address[:60]) from None
     if address.is_multicast or address.is_unspecified or target.address == "255.255.255.255":
-        raise SipError("%(text)s is not the address of one phone", text=target.address)
+        raise SipError(N_("%(text)s is not the address of one phone"), text=target.address)
     if not 0 < target.port < 65536 or target.transport not in ("udp", "tcp"):
-        raise SipError("neither UDP nor TCP, or no such port")
+        raise SipError(N_("neither UDP nor TCP, or no such port"))
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 
