@@ -167,5 +167,6 @@ def wanted(table: Any, name: str) -> Any:
     return row if row is not None else abort(404)
 
 
-# The pages of one phone hang on the same blueprint.
+# The pages of one phone, and others, hang on the same blueprint.
+from webapp.phones import bulk_settings as bulk_settings  # noqa: E402
 from webapp.phones import one as one  # noqa: E402
