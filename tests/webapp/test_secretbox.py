@@ -25,6 +25,14 @@ def test_a_body_comes_back_smaller_hidden_and_never_the_same_twice():
     assert stored != box.pack(BODY)
 
 
+def test_a_body_packed_before_any_change_of_this_module_is_read():
+    """As zlib itself reads it: with the checksums, and whatever the level it was made with."""
+    box = SecretBox([KEY])
+    for level in (1, 9):
+        stream = zlib.compressobj(level, zlib.DEFLATED, 14, 6, zlib.Z_DEFAULT_STRATEGY, COMMON)
+        assert box.unpack(box._seal_body(stream.compress(BODY) + stream.flush())) == BODY
+
+
 def test_an_empty_body_is_a_body():
     assert SecretBox([KEY]).unpack(SecretBox([KEY]).pack(b"")) == b""
 
