@@ -1,8 +1,8 @@
 """A read-only TFTP server over a function that knows the files; it never sees a file system.
 
-One loop, one connected socket per transfer, and no thread, process or timer of its own for any:
-that is what makes it several times faster than a server that forks. More speed = more processes
-on the same port (SO_REUSEPORT; the kernel keeps each client with one of them).
+One loop, one connected socket per transfer, kept for the next one, and no thread, process or timer
+of its own for any: that is what makes it several times faster than a server that forks. More speed
+= more processes on the same port (SO_REUSEPORT; the kernel keeps each client with one of them).
 """
 
 import logging
@@ -14,9 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from provisioning.transports import tftp_packets as packets
+from provisioning.transports.tftp_lines import MAX_ANSWER, Lines
 from provisioning.transports.tftp_packets import TftpRequest
 from provisioning.transports.tftp_sockets import Door, Peer, new_poller, plain_address
-from provisioning.transports.tftp_transfer import MAX_ANSWER, Outcome, Patience, Transfer
+from provisioning.transports.tftp_transfer import Outcome, Patience, Transfer
 
 __all__ = ["Outcome", "Server", "TftpRequest"]
 
@@ -53,13 +54,14 @@ class Server:
         self._answer, self._on_done = answer, on_done
         self._max_transfers, self._max_per_address = max_transfers, max_per_address
         self._patience = Patience(timeout, retries)
-        self._transfers: dict[int, Transfer] = {}
-        self._peers: dict[Peer, Transfer] = {}
+        self._transfers: dict[Peer, Transfer] = {}
         self._addresses: Counter[str] = Counter()
         self._stopping = False
         self._next_complaint = 0.0
         self._door = Door(host, port)
         self.port = self._door.port
+        self._poller = new_poller()
+        self._lines = Lines(self._door.family, self._poller)
         self._alarm, self._bell = socket.socketpair()
 
     def stop(self) -> None:
@@ -70,8 +72,7 @@ class Server:
 
     def serve(self, stop: threading.Event | None = None) -> None:
         """Serve until `stop` is set or stop() is called; the server cannot be started again."""
-        poller = self._poller = new_poller()
-        door = self._door.sock.fileno()
+        poller, door = self._poller, self._door.sock.fileno()
         poller.add(door)
         poller.add(self._alarm.fileno())
         sweep = time.monotonic() + SWEEP
@@ -79,9 +80,7 @@ class Server:
             while not (self._stopping or (stop and stop.is_set())):
                 ready = poller.wait(SWEEP)
                 now = time.monotonic()
-                for fd in ready:
-                    if transfer := self._transfers.get(fd):
-                        self._listen(transfer, now)
+                self._listen(ready, now)
                 # Last, so that what has just ended no longer counts against the limits.
                 if door in ready:
                     self._take_requests(now)
@@ -116,7 +115,7 @@ class Server:
             self._reply(packets.ILLEGAL_OPERATION, peer, local)
 
     def _read(self, datagram: bytes, peer: Peer, local: str, now: float) -> None:
-        running = self._peers.get(peer)
+        running = self._transfers.get(peer)
         if running and running.rrq == datagram:
             running.hear_request_again()
             if running.outcome:
@@ -148,17 +147,16 @@ class Server:
             self._reply(packets.FILE_NOT_FOUND, peer, local)
             return
         try:
-            sock = self._door.connect(peer, local)
+            line = self._lines.take(peer, local or self._door.address)
         except OSError as refusal:  # out of file descriptors, or no way back to the client
             self._complain(now, "no way to %s: %s", request.address, refusal)
             return
         if request.mode == "netascii":
             body = packets.netascii(body)
         terms = packets.negotiate(request, len(body))
-        transfer = Transfer(sock, peer, datagram, request, body, terms, self._patience)
-        self._transfers[sock.fileno()] = self._peers[peer] = transfer
+        transfer = Transfer(line, peer, datagram, request, body, terms, self._patience)
+        line.transfer = self._transfers[peer] = transfer
         self._addresses[peer[0]] += 1
-        self._poller.add(sock.fileno())
         transfer.start(now)
         if transfer.outcome:
             self._forget(transfer)
@@ -183,15 +181,25 @@ class Server:
         except OSError as refusal:
             log.debug("TFTP: no reply to %s: %s", peer[0], refusal)
 
-    def _listen(self, transfer: Transfer, now: float) -> None:
-        try:
-            transfer.hear(transfer.recv(MAX_ANSWER), now)
-        except BlockingIOError:
-            pass
-        except OSError as refusal:  # ICMP: the client has closed its port
-            transfer.end(refusal.strerror or "unreachable", now)
-        if transfer.outcome:
-            self._forget(transfer)
+    def _listen(self, ready: list[int], now: float) -> None:
+        by_fd = self._lines.by_fd
+        for fd in ready:
+            line = by_fd.get(fd)
+            if line is None:  # the door's, or the alarm's
+                continue
+            transfer = line.transfer
+            try:
+                datagram = line.recv(MAX_ANSWER)
+            except BlockingIOError:
+                continue
+            except OSError as refusal:  # ICMP: the client has closed its port
+                if transfer:
+                    self._finish(transfer, refusal.strerror or "unreachable", now)
+                continue
+            if transfer:  # else the client before said something more, which nobody waits for
+                transfer.hear(datagram, now)
+                if transfer.outcome:
+                    self._forget(transfer)
 
     def _sweep(self, now: float) -> None:
         for transfer in [late for late in self._transfers.values() if late.deadline <= now]:
@@ -204,10 +212,8 @@ class Server:
         self._forget(transfer)
 
     def _forget(self, transfer: Transfer) -> None:
-        fd = transfer.sock.fileno()
-        self._poller.forget(fd)
-        transfer.sock.close()
-        del self._transfers[fd], self._peers[transfer.peer]
+        self._lines.give_back(transfer.line)
+        del self._transfers[transfer.peer]
         address = transfer.peer[0]
         self._addresses[address] -= 1
         if not self._addresses[address]:
@@ -222,6 +228,7 @@ class Server:
         now = time.monotonic()
         for transfer in list(self._transfers.values()):
             self._finish(transfer, "the server was stopped", now)
+        self._lines.close()
         self._poller.close()
         self._door.sock.close()
         self._alarm.close()

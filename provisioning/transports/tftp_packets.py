@@ -124,6 +124,10 @@ def data(number: int, payload: bytes) -> bytes:
     return _HEADER.pack(DATA, number & 0xFFFF) + payload
 
 
+def ack(number: int) -> bytes:
+    return _HEADER.pack(ACK, number & 0xFFFF)
+
+
 def error(code: int, words: str) -> bytes:
     return _HEADER.pack(ERROR, code) + words.encode() + b"\0"
 

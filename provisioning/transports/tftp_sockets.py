@@ -1,4 +1,4 @@
-"""The sockets of the TFTP server: where requests arrive, and one for each transfer."""
+"""What the TFTP server asks of the system: the port where requests arrive, and who has spoken."""
 
 import select
 import selectors
@@ -12,10 +12,6 @@ RECEIVE_BUFFER = 4 * 1024 * 1024  # a lost request costs the phone its whole tim
 CONTROL_SPACE = 64  # holds one in6_pktinfo with its header
 
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, chosen by the caller
-
-# Said at creation it saves a system call for each transfer, where the system knows it.
-SOCK_NONBLOCK: int = getattr(socket, "SOCK_NONBLOCK", 0)
-UNBLOCKED_DATAGRAMS = socket.SOCK_DGRAM | SOCK_NONBLOCK
 
 Peer = tuple[Any, ...]  # as the socket module gives it: 2 fields for IPv4, 4 for IPv6
 
@@ -32,7 +28,8 @@ class Door:
         except BaseException:
             self.sock.close()
             raise
-        self.port: int = self.sock.getsockname()[1]
+        address, self.port = self.sock.getsockname()[:2]
+        self.address: str = "" if host in WILDCARDS else address
 
     def _prepare(self, host: str) -> None:
         sock = self.sock
@@ -51,7 +48,7 @@ class Door:
             sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
 
     def receive(self, size: int) -> tuple[bytes, Peer, str]:
-        """Return the datagram, who sent it, and the local address it was sent to ("" = any)."""
+        """Return the datagram, who sent it, and to which of a wildcard's addresses ("" = any)."""
         if not self._tells_local:
             datagram, peer = self.sock.recvfrom(size)
             return datagram, peer, ""
@@ -60,21 +57,6 @@ class Door:
 
     def reply(self, packet: bytes, peer: Peer, local: str) -> None:
         self.sock.sendmsg([packet], _control(local), 0, peer)
-
-    def connect(self, peer: Peer, local: str) -> socket.socket:
-        """Open a socket on a fresh port (the server's TID) that hears this peer only."""
-        sock = socket.socket(self.family, UNBLOCKED_DATAGRAMS)
-        try:
-            if not SOCK_NONBLOCK:
-                sock.setblocking(False)
-            if local:
-                # A link-local address is only an address together with its interface.
-                sock.bind((local, 0, 0, peer[3]) if len(peer) == 4 else (local, 0))
-            sock.connect(peer)
-        except OSError:
-            sock.close()
-            raise
-        return sock
 
 
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # linux/in.h; Python names it from 3.14 on

@@ -1,15 +1,12 @@
 """One file on its way to one client: what was sent, what was acknowledged, when to send again."""
 
-import socket
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from provisioning.transports import tftp_packets as packets
+from provisioning.transports.tftp_lines import Line
 from provisioning.transports.tftp_packets import Terms, TftpRequest
 from provisioning.transports.tftp_sockets import Peer
-
-MAX_ANSWER = 516  # ACK is 4 octets; the words of an ERROR beyond this are of no interest
 
 
 class Outcome(NamedTuple):
@@ -36,11 +33,12 @@ class Patience(NamedTuple):
 
 
 class Transfer:
-    """Owns a socket connected to the client: the kernel drops what other TIDs send to it."""
+    """Has a line to the client for itself until it ends."""
 
     __slots__ = (
         "_acked",
         "_asked",
+        "_awaited",
         "_block_size",
         "_body",
         "_highest",
@@ -53,19 +51,19 @@ class Transfer:
         "_since",
         "_started",
         "_tries",
+        "_wait",
         "_window",
         "deadline",
+        "line",
         "outcome",
         "peer",
-        "recv",
         "request",
         "rrq",
-        "sock",
     )
 
     def __init__(
         self,
-        sock: socket.socket,
+        line: Line,
         peer: Peer,
         rrq: bytes,
         request: TftpRequest,
@@ -73,44 +71,57 @@ class Transfer:
         terms: Terms,
         patience: Patience,
     ) -> None:
-        self.sock, self.peer, self.rrq, self.request = sock, peer, rrq, request
-        self.recv: Callable[[int], bytes] = sock.recv
-        self._send: Callable[[bytes], int] = sock.send
+        self.line, self.peer, self.rrq, self.request = line, peer, rrq, request
+        self._send = line.send
         self._body = body
         self._block_size, self._window, self._asked, accepted = terms
         self._last = len(body) // self._block_size + 1  # may be empty: it says that this is all
         self._opening = packets.oack(accepted) if accepted else b""
         self._opened = not accepted
         self._patience = patience
+        self._wait = patience.wait(0, self._asked)
         # Blocks are counted without wrapping; only the wire has 16 bits.
         self._acked = self._highest = self._tries = 0
+        self._awaited = packets.ack(0)
         self._repeated = False
         self.outcome: Outcome | None = None
 
     def start(self, now: float) -> None:
         self._started = self._since = now
-        self.deadline = now + self._patience.wait(0, self._asked)
+        self.deadline = now + self._wait
         self._say()
 
     def hear(self, datagram: bytes, now: float) -> None:
         """Take a datagram of the client; `outcome` is set when it was the last."""
-        if datagram[:2] != b"\0\4" or len(datagram) < 4:
+        if datagram == self._awaited:  # all that was sent has arrived, as nearly always
+            self._opened = True
+            self._acked = self._highest
+            self._go_on(now)
+        else:
             self._hear_other(datagram, now)
-            return
-        acked = self._acked
-        step = ((datagram[2] << 8 | datagram[3]) - acked) & 0xFFFF
+
+    def _hear_other(self, datagram: bytes, now: float) -> None:
+        code = packets.opcode(datagram)
+        if code == packets.ACK and len(datagram) >= 4:
+            self._hear_ack(datagram[2] << 8 | datagram[3], now)
+        elif code == packets.ERROR:
+            self.end(packets.error_words(datagram) or "the client gave up", now)
+        elif code not in (0, packets.ACK):  # a scrap of a packet is as good as a lost one
+            with suppress(OSError):
+                self._send(packets.ILLEGAL_OPERATION)
+            self.end("the client broke the protocol", now)
+
+    def _hear_ack(self, number: int, now: float) -> None:
+        step = (number - self._acked) & 0xFFFF
         if not self._opened:
             if step == 0:
                 self._opened = True
                 self._go_on(now)
         elif step == 0:
             self._hear_again()
-        elif step <= self._highest - acked:  # anything else is late, or invented
-            self._acked = acked = acked + step
-            if acked == self._last:
-                self.end("", now)
-            else:
-                self._go_on(now)
+        elif step <= self._highest - self._acked:  # anything else is late, or invented
+            self._acked += step
+            self._go_on(now)
 
     def _hear_again(self) -> None:
         """Answer a repeated ACK only where it can mean a hole, and then once.
@@ -121,15 +132,6 @@ class Transfer:
         if self._window > 1 and not self._repeated:
             self._repeated = True
             self._say()
-
-    def _hear_other(self, datagram: bytes, now: float) -> None:
-        code = packets.opcode(datagram)
-        if code == packets.ERROR:
-            self.end(packets.error_words(datagram) or "the client gave up", now)
-        elif code not in (0, packets.ACK):  # a scrap of a packet is as good as a lost one
-            with suppress(OSError):
-                self._send(packets.ILLEGAL_OPERATION)
-            self.end("the client broke the protocol", now)
 
     def hear_request_again(self) -> None:
         """The client repeats its request because our first answer was lost, or is late."""
@@ -154,10 +156,13 @@ class Transfer:
         self.outcome = Outcome(sent, not words, words, now - self._started)
 
     def _go_on(self, now: float) -> None:
+        if self._acked == self._last:
+            self.end("", now)
+            return
         self._tries = 0
         self._repeated = False
         self._since = now
-        self.deadline = now + self._patience.wait(0, self._asked)
+        self.deadline = now + self._wait
         self._say()
 
     def _say(self) -> None:
@@ -166,11 +171,14 @@ class Transfer:
             if not self._opened:
                 self._send(self._opening)
                 return
-            size, body = self._block_size, self._body
-            for number in range(self._acked + 1, min(self._acked + self._window, self._last) + 1):
-                self._send(packets.data(number, body[(number - 1) * size : number * size]))
+            size, number = self._block_size, self._acked
+            at, until = number * size, min(number + self._window, self._last)
+            while number < until:
+                number += 1
+                self._send(packets.data(number, self._body[at : at + size]))
+                at += size
                 if number > self._highest:
-                    self._highest = number
+                    self._highest, self._awaited = number, packets.ack(number)
         except (BlockingIOError, InterruptedError):
             pass  # a full buffer is a lost packet, and lost packets are sent again
         except OSError as refusal:  # ICMP says that nobody is there any more
