@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from flask import current_app
 from sqlalchemy import ColumnElement, Dialect, Table, func, insert, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -23,11 +22,14 @@ from provisioning.errors import N_, ProvisioningError
 from provisioning.registry import registry
 from provisioning.render import Rendered, render
 from provisioning.settings import Effective, Layer, effective_server, resolve
+from webapp import bootstraps
 from webapp.bulk import Bulk, stored_time
-from webapp.config import Config
-from webapp.door_keys import give_keys, window
+from webapp.door_keys import door_address as door_address
+from webapp.door_keys import give_what_is_missing, window
+from webapp.door_keys import own_url as own_url
+from webapp.door_keys import site_url as site_url
 from webapp.extensions import db, utcnow
-from webapp.models import Phone, Revision, SettingValue, SipServer, Site
+from webapp.models import Phone, Revision, SettingValue, SipServer
 from webapp.models.site import fresh_key
 from webapp.secretbox import box
 
@@ -100,6 +102,8 @@ class Settings:
     def resolved(self, phone: Phone) -> InForce:
         effective = resolve(self.layers(phone))
         values = {key: one.value for key, one in effective.items()}
+        if phone.site.policy == "strict":  # there its site's key gives it no file of its own
+            values["provisioning.mode"] = "server"
         return InForce(effective, values, {})
 
     def layers(self, phone: Phone) -> list[Layer]:
@@ -115,23 +119,6 @@ class Settings:
         )
         typed = [Layer(scope, self.values.get((scope, target), {})) for scope, target in chosen]
         return [*found.layers(), *typed]
-
-
-def door_address() -> str:
-    """What stands before a key in the address of a phone; "" while nobody said how to reach us."""
-    config: Config = current_app.extensions["belldesk"]
-    return f"{config.base_url}/p/" if config.base_url else ""
-
-
-def site_url(site: Site) -> str:
-    """The address that a new phone of this site is told; its first file tells it its own."""
-    door = door_address()
-    return f"{door}{site.key}/" if door else ""
-
-
-def own_url(phone: Phone, door: str) -> str:
-    """The address of this phone alone; its site's for one that was made before phones had keys."""
-    return f"{door}{phone.key or phone.site.key}/" if door else ""
 
 
 def server_of(chosen: SipServer, settings: dict[str, domain.Value]) -> domain.SipServer:
@@ -160,7 +147,14 @@ def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
         settings=shared.values,
         secrets=domain.Secrets(phone.admin_password, phone.user_password, phone.menu_pin),
         url=own_url(phone, settings.door),
+        login=login_of(phone),
     )
+
+
+def login_of(phone: Phone) -> domain.Login | None:
+    if phone.site.door_auth == "none" or phone.door_password is None:
+        return None
+    return domain.Login(phone.door_user, phone.door_password)
 
 
 def revise(
@@ -171,7 +165,7 @@ def revise(
     A phone whose file cannot be made fails with words and leaves the others alone; one that was
     deleted meanwhile has no outcome.
     """
-    give_keys(phones)
+    give_what_is_missing(phones)
     settings = Settings([phone.id for phone in phones])
     outcomes: list[Outcome] = []
     changed: list[tuple[Phone, Rendered, str]] = []
@@ -186,22 +180,26 @@ def revise(
             outcomes.append(Outcome(phone.id, "unchanged", phone.revision_id))
         else:
             changed.append((phone, file, sha256))
-    return outcomes + store(changed, run_id, origin)
+    failed = {outcome.phone_id for outcome in outcomes if outcome.word == "failed"}
+    strict = [x for x in phones if x.site.policy == "strict" and x.id not in failed]
+    held = lock({phone.id for phone, _, _ in changed} | {phone.id for phone in strict})
+    bootstraps.keep([phone for phone in strict if has_its_key(phone, held)])
+    return outcomes + store(changed, held, run_id, origin)
 
 
 def store(
-    changed: Sequence[tuple[Phone, Rendered, str]], run_id: int | None, origin: str
+    changed: Sequence[tuple[Phone, Rendered, str]],
+    held: dict[int, "Held"],
+    run_id: int | None,
+    origin: str,
 ) -> list[Outcome]:
-    """Store the files that are still new once their phones are held."""
-    if not changed:
-        return []
-    held = lock([phone.id for phone, _, _ in changed])
+    """Store the files that are still new, now that their phones are held."""
     same, new = [], []
     for phone, file, sha256 in changed:
         now = held.get(phone.id)
         if now is None:
             continue
-        if now.key_digest != phone.key_digest:
+        if not has_its_key(phone, held):
             same.append(Outcome(phone.id, "failed", None, OTHER_KEY))
         elif now.sha256 != sha256:
             new.append((phone, file, sha256))
@@ -253,12 +251,18 @@ class Held(NamedTuple):
     key_digest: str | None
 
 
-def lock(phone_ids: Sequence[int]) -> dict[int, Held]:
+def has_its_key(phone: Phone, held: dict[int, Held]) -> bool:
+    return phone.id in held and held[phone.id].key_digest == phone.key_digest
+
+
+def lock(phone_ids: set[int]) -> dict[int, Held]:
     """Hold the phones until the commit and read again what they have.
 
     Without it two runs that rendered the same phone at once would both store the same file, and one
     that began before a new key would store the old one as the newest.
     """
+    if not phone_ids:
+        return {}
     if db.engine.dialect.name == "sqlite":  # no row locks: any write statement takes the file's
         db.session.execute(update(PHONES).where(PHONES.c.id == 0).values(label=PHONES.c.label))
     columns = PHONES.c.revision_id, PHONES.c.revision_sha256, PHONES.c.key_digest

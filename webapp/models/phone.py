@@ -184,6 +184,11 @@ class Phone(Model):
         return cls.fetched_at < since
 
     @property
+    def door_user(self) -> str:
+        """The name that goes with `door_password`."""
+        return self.mac
+
+    @property
     def is_armed(self) -> bool:
         return self.armed_until is not None and utcnow() < self.armed_until
 
