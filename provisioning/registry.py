@@ -49,11 +49,15 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Dhcp:
-    """How its phones are pointed here: `{url}` stands for the address of the phone's site."""
+    """How its phones are pointed here: `{url}` stands for the address of the phone's site.
+
+    `classes` are what their vendor class (option 60) begins with, none where they send none.
+    """
 
     options: tuple[int, ...]
     value: str
     typed: str
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,7 +224,10 @@ def _read(path: Path) -> tuple[Vendor, list[Model]]:
 
 
 def _dhcp(entry: dict[str, Any] | None) -> Dhcp | None:
-    return Dhcp(tuple(entry["options"]), entry["value"], entry["typed"]) if entry else None
+    if entry is None:
+        return None
+    classes = tuple(entry.get("classes", ()))
+    return Dhcp(tuple(entry["options"]), entry["value"], entry["typed"], classes)
 
 
 def _family(key: str, folder: Path, toml: dict[str, Any]) -> Family:
