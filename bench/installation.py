@@ -15,7 +15,7 @@ from webapp.audit import acting_as
 from webapp.config import Config, new_key
 from webapp.database import migrate_database
 from webapp.extensions import db
-from webapp.jobs import runs
+from webapp.jobs import leases
 from webapp.models import Company, Line, Phone, Revision, SipServer, Site
 
 MODEL = "fanvil-x1sg"
@@ -81,7 +81,7 @@ def fill(folder: Path, phones: int) -> Installation:
 
 def batches() -> list[Sequence[int]]:
     ids = db.session.scalars(select(Phone.id)).all()
-    return [ids[first : first + runs.BATCH] for first in range(0, len(ids), runs.BATCH)]
+    return [ids[first : first + leases.BATCH] for first in range(0, len(ids), leases.BATCH)]
 
 
 def populate(phones: int, models: Sequence[str]) -> None:

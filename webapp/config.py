@@ -56,6 +56,8 @@ class Config:
     session_minutes: int = 60
     token_seconds: int = 0
     lease_seconds: int = 60
+    pushes_per_minute: int = 300
+    pushes_per_minute_total: int = 3000
     armed_hours: int = 72
     walk_in_hours: int = 24
     export_dir: Path | None = None
@@ -106,6 +108,10 @@ class Config:
             session_minutes=number("BELLDESK_SESSION_MINUTES", cls.session_minutes, 1),
             token_seconds=number("BELLDESK_TOKEN_SECONDS", 0, 1, A_YEAR),
             lease_seconds=number("BELLDESK_LEASE_SECONDS", cls.lease_seconds, 1),
+            pushes_per_minute=number("BELLDESK_PUSHES_PER_MINUTE", cls.pushes_per_minute),
+            pushes_per_minute_total=number(
+                "BELLDESK_PUSHES_PER_MINUTE_TOTAL", cls.pushes_per_minute_total
+            ),
             armed_hours=number("BELLDESK_ARMED_HOURS", cls.armed_hours, 0, MOST_ARMED_HOURS),
             walk_in_hours=number("BELLDESK_WALK_IN_HOURS", cls.walk_in_hours, 1, 24 * 31),
             export_dir=path("BELLDESK_EXPORT_DIR"),

@@ -160,9 +160,9 @@ def say(value):
 def serve_udp(args, phone):
     elsewhere = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     poll, sockets = select.epoll(), {}
-    for _ in range(args.count):
+    for host in args.hosts or [args.host] * args.count:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((args.host, 0))
+        sock.bind((host, args.port))
         sockets[sock.fileno()] = sock
         poll.register(sock.fileno(), select.EPOLLIN)
     say({"ports": [sock.getsockname()[1] for sock in sockets.values()]})
@@ -190,6 +190,8 @@ def main():
     parser.add_argument("manner", choices=MANNERS)
     parser.add_argument("--tcp", action="store_true")
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--hosts", nargs="+", help="a phone at each of these addresses")
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--count", type=int, default=1, help="that many phones, a port each")
     parser.add_argument("--delay", type=float, default=0.5, help="seconds of a late answer")
     parser.add_argument("--deaf", type=int, default=2, help="requests that are not heard")

@@ -11,30 +11,38 @@ from types import FrameType
 from flask import Flask
 
 from webapp.extensions import db
-from webapp.jobs import periodic, runs
+from webapp.jobs import leases, periodic, runs
+from webapp.jobs.outgoing import outgoing
 from webapp.jobs.queue import LOST, TASKS, receive
 
 log = logging.getLogger("belldesk.jobs")
 IDLE = 0.2
+TICK = 0.4  # seconds between two looks at what reaches out to phones
+LAST_PUSHES = 5.0  # seconds that pushes at hand get when the worker is told to stop
 
 
 class Worker:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.stopping = False
+        self.next_tick = 0.0
 
     def run(self, once: bool = False) -> None:
         """Work until told to stop, or, with `once`, until nothing is left to do."""
         with self.app.app_context():
             load_tasks(self.app)
-            runs.release_dead()
+            leases.release_dead()
             periodic.repair(quiet_seconds=0)
             clock = periodic.Clock()
             while not self.stopping:
                 if not once:
                     survive(clock.tick)
-                if not self.next() and once:
+                if time.monotonic() >= self.next_tick or once:
+                    survive(runs.tick)
+                    self.next_tick = time.monotonic() + TICK
+                if not self.next() and once and not outgoing().is_busy:
                     return
+            survive(lambda: outgoing().stop(LAST_PUSHES))
 
     def next(self) -> bool:
         """Do what the oldest call asks for; False when there is none."""

@@ -3,16 +3,27 @@
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    Text,
+    UniqueConstraint,
+    select,
+)
+from sqlalchemy.orm import Mapped, joinedload, lazyload, mapped_column, relationship
 
 from webapp.extensions import Model, UtcDateTime, utcnow
+from webapp.models.phone import Phone
 
 
 class Delivery(Model):
     """One try to make one phone take its configuration, over one channel: notify, http or ssh.
 
-    `message` % `params` says what came of it; `code` is what the phone answered, if anything.
+    It is written before anything is sent: `success` is None while it is under way, and `message` %
+    `params` say how far it is, then what came of it. `code` is the phone's answer, if any.
     """
 
     __tablename__ = "deliveries"
@@ -27,15 +38,26 @@ class Delivery(Model):
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id", ondelete="CASCADE"))
     channel: Mapped[str] = mapped_column(String(10))
     address: Mapped[str] = mapped_column(String(45))
-    success: Mapped[bool]
+    success: Mapped[bool | None]
     code: Mapped[int | None]
     message: Mapped[str] = mapped_column(Text, default="")
     params: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     milliseconds: Mapped[int] = mapped_column(default=0)
 
+    phone: Mapped[Phone] = relationship()
+
     @classmethod
     def of_phone(cls, phone_id: int) -> Select[Self]:
         return select(cls).where(cls.phone_id == phone_id).order_by(cls.id.desc())
+
+    @staticmethod
+    def with_phone(query: Select["Delivery"]) -> Select["Delivery"]:
+        """For showing tries: each with its phone's label, and none of the phone's secrets."""
+        return query.options(
+            joinedload(Delivery.phone)
+            .load_only(Phone.label, Phone.mac)
+            .options(lazyload(Phone.lines), lazyload(Phone.site), lazyload(Phone.profile))
+        )
 
     @classmethod
     def of_run(cls, run_id: int) -> Select[Self]:

@@ -25,6 +25,9 @@ from webapp.extensions import Model, UtcDateTime, utcnow
 from webapp.models.phone import Phone
 from webapp.models.user import User
 
+PUSHING = ("deliver", "rollout", "rollback")
+OPEN = ("queued", "running", "waiting")
+
 
 class Run(Model):
     """`state`: queued, running, stopping, halted, ended, stopped. It ends when every step has.
@@ -67,6 +70,14 @@ class Run(Model):
     @classmethod
     def unfinished(cls) -> Select[Self]:
         return select(cls).where(cls.state.in_(("queued", "running", "stopping"))).order_by(cls.id)
+
+    @classmethod
+    def pushing(cls) -> Select[int]:
+        """Runs that reach out to phones and in which there may be something to do."""
+        waiting = exists().where(RunStep.run_id == cls.id, RunStep.state == "waiting")
+        going = cls.state.in_(("queued", "running", "stopping"))
+        active = or_(going, and_(cls.state == "halted", waiting))
+        return select(cls.id).where(cls.kind.in_(PUSHING), active).order_by(cls.id)
 
     def __str__(self) -> str:
         return f"#{self.id}"
@@ -125,6 +136,18 @@ class RunStep(Model):
         )
 
     @classmethod
+    def returned(cls, run: Run) -> Select[int]:
+        """How many of its phones have taken their newest file since the run began."""
+        query = select(func.count()).select_from(cls).join(Phone, Phone.id == cls.phone_id)
+        since = Phone.fetched_at >= (run.started_at or run.created_at)
+        return query.where(cls.run_id == run.id, Phone.is_in_state("current"), since)
+
+    @classmethod
+    def counts_by_stage(cls, run_id: int) -> Select[int, str, int]:
+        query = select(cls.stage, cls.state, func.count()).where(cls.run_id == run_id)
+        return query.group_by(cls.stage, cls.state)
+
+    @classmethod
     def counts_of(cls, run_ids: Sequence[int]) -> Select[int, str, int]:
         return (
             select(cls.run_id, cls.state, func.count())
@@ -140,8 +163,18 @@ class RunStep(Model):
     @classmethod
     def claimable(cls, run_id: int, now: datetime) -> Select[int, int]:
         """The untried first: steps of a killed worker, done one by one, must not fill the batch."""
-        free = select(cls.id, cls.attempts).where(cls.run_id == run_id, cls.free(now))
-        return free.order_by(cls.attempts, cls.id)
+        due = or_(cls.due_at.is_(None), cls.due_at <= now)
+        turn = select(Run.stage).where(Run.id == run_id).scalar_subquery()
+        free = select(cls.id, cls.attempts).where(
+            cls.run_id == run_id, cls.free(now), due, cls.stage <= turn
+        )
+        return free.order_by(cls.attempts, cls.due_at, cls.id)
+
+    @classmethod
+    def overdue(cls, run_id: int, since: datetime) -> Select[bool]:
+        return select(
+            exists().where(cls.run_id == run_id, cls.state == "queued", cls.due_at < since)
+        )
 
     @classmethod
     def claimed(cls, worker: str) -> Select[Self]:
@@ -153,7 +186,7 @@ class RunStep(Model):
 
     @classmethod
     def open(cls, run_id: int) -> Select[bool]:
-        return select(exists().where(cls.run_id == run_id, cls.state.in_(("queued", "running"))))
+        return select(exists().where(cls.run_id == run_id, cls.state.in_(OPEN)))
 
     @classmethod
     def ended_since(cls, run_id: int, moment: datetime) -> Select[bool]:

@@ -11,7 +11,7 @@ from tests.servers import run_folder, shared
 from tests.webapp.jobs.phones import make_phones
 from tests.webapp.jobs.processes import wait_until, worker
 from webapp.extensions import db
-from webapp.jobs.runs import BATCH
+from webapp.jobs.leases import BATCH
 from webapp.models import Revision, Run, RunStep
 from webapp.runs import services
 

@@ -10,7 +10,8 @@ from sqlalchemy import delete, func, select, type_coerce, update
 from tests.webapp.jobs.phones import make_phones
 from webapp import provision
 from webapp.extensions import Blob, db, utcnow
-from webapp.jobs import runs
+from webapp.jobs import leases, making, runs
+from webapp.jobs.kinds import KINDS
 from webapp.jobs.periodic import repair
 from webapp.jobs.worker import Worker, load_tasks
 from webapp.models import Line, Phone, Revision, Run, RunStep, User
@@ -82,33 +83,33 @@ def test_the_same_file_made_twice_at_once_is_stored_once(everywhere):
 
 def test_two_workers_never_hold_the_same_step(everywhere):
     run = started(make_phones(250))
-    first = {step.id for step in runs.claim(run.id)}
-    second = {step.id for step in runs.claim(run.id)}
+    first = {step.id for step in leases.claim(run.id)}
+    second = {step.id for step in leases.claim(run.id)}
     assert (len(first), len(second), first & second) == (200, 50, set())
-    assert runs.claim(run.id) == []
+    assert leases.claim(run.id) == []
 
 
 def test_the_untried_go_many_at_once_before_what_a_killed_worker_held(everywhere, monkeypatch):
-    monkeypatch.setattr(runs, "BATCH", 4)
+    monkeypatch.setattr(leases, "BATCH", 4)
     run = started(make_phones(8))
-    lost = [step.id for step in runs.claim(run.id)]
+    lost = [step.id for step in leases.claim(run.id)]
     db.session.execute(
         update(RunStep).where(RunStep.id.in_(lost)).values(state="queued", worker=None)
     )
     db.session.commit()
-    assert [len(runs.claim(run.id)) for _ in range(3)] == [4, 1, 1]
+    assert [len(leases.claim(run.id)) for _ in range(3)] == [4, 1, 1]
 
 
 def test_what_a_worker_made_after_its_lease_is_not_stored(everywhere):
     run = started(make_phones(3))
-    mine = runs.claim(run.id)
+    mine = leases.claim(run.id)
     db.session.execute(update(RunStep).values(leased_until=utcnow() - timedelta(seconds=1)))
     db.session.commit()
-    theirs = runs.claim(run.id)
+    theirs = leases.claim(run.id)
     assert len(theirs) == 1, "what already failed to end is taken one by one"
     token = next(step.worker for step in mine if step.id != theirs[0].id)
-    with pytest.raises(runs.LeaseLostError):
-        runs.end(token, mine)
+    with pytest.raises(leases.LeaseLostError):
+        making.end(token, mine, making.render)
     db.session.rollback()
     assert revisions() == {}
     work_until_over(everywhere, run)
@@ -171,12 +172,12 @@ def test_a_deleted_phone_ends_without_a_failure(everywhere):
 
 def test_stop_lets_running_steps_finish_and_no_other_start(everywhere):
     run = started(make_phones(250))
-    steps = runs.claim(run.id)
+    steps = leases.claim(run.id)
     services.stop(db.session.get(Run, run.id))
     runs.settle(run.id)
     db.session.commit()
     assert db.session.get(Run, run.id).state == "stopping"
-    runs.work(steps)
+    runs.work(steps, KINDS["provision"])
     work(everywhere)
     assert db.session.get(Run, run.id).state == "stopped"
     assert states(run) == {"done": 200, "stopped": 50}
@@ -218,17 +219,17 @@ def test_a_run_of_no_phone_is_refused(everywhere):
 
 def test_steps_of_a_dead_worker_are_free_at_once(everywhere):
     run = started(make_phones(2))
-    runs.claim(run.id)
-    db.session.execute(update(RunStep).values(worker=f"{runs.HOST}/4194305/abc"))
+    leases.claim(run.id)
+    db.session.execute(update(RunStep).values(worker=f"{leases.HOST}/4194305/abc"))
     db.session.commit()
-    assert runs.release_dead() == 1
+    assert leases.release_dead() == 1
     assert states(run) == {"queued": 2}
 
 
 def test_what_a_dead_worker_took_after_its_successor_looked_is_freed_by_the_reaper(everywhere):
     run = started(make_phones(2))
-    runs.claim(run.id)
-    db.session.execute(update(RunStep).values(worker=f"{runs.HOST}/4194305/abc"))
+    leases.claim(run.id)
+    db.session.execute(update(RunStep).values(worker=f"{leases.HOST}/4194305/abc"))
     db.session.commit()
     load_tasks(everywhere)
     repair(quiet_seconds=0)
@@ -241,16 +242,16 @@ def test_a_zombie_is_dead_and_a_living_process_is_not():
         os._exit(0)
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it has ended, and is still there
     try:
-        assert runs.is_dead(f"{runs.HOST}/{child}/abc")
-        assert not runs.is_dead(f"{runs.HOST}/{os.getppid()}/abc")
+        assert leases.is_dead(f"{leases.HOST}/{child}/abc")
+        assert not leases.is_dead(f"{leases.HOST}/{os.getppid()}/abc")
     finally:
         os.waitpid(child, 0)
 
 
 def test_steps_of_another_host_are_left_alone(everywhere):
     run = started(make_phones(2))
-    runs.claim(run.id)
+    leases.claim(run.id)
     db.session.execute(update(RunStep).values(worker="elsewhere/4194305/abc"))
     db.session.commit()
-    assert runs.release_dead() == 0
+    assert leases.release_dead() == 0
     assert states(run) == {"running": 2}
