@@ -97,7 +97,8 @@ class Verdict(NamedTuple):
     """`reason` is "" when the phone is served; `key_digest` "" when the request had no key.
 
     `bootstrap`: what it is served is that and not its file. `pin`: the network that this fetch
-    pins the phone to, "" when it is pinned already.
+    pins the phone to, "" when it is pinned already. `away`: it proved itself by its own key, from
+    another network than that.
     """
 
     reason: Reason
@@ -106,6 +107,7 @@ class Verdict(NamedTuple):
     proof: Proof = ""
     bootstrap: bool = False
     pin: str = ""
+    away: bool = False
 
     @property
     def served(self) -> bool:
@@ -148,8 +150,10 @@ def decide(
     bootstrap = phone.policy == "strict" and proof not in OWN
     if phone.revision_id is None and not bootstrap:
         return Verdict("no_revision", stored, key_digest, proof)
-    pin = "" if phone.pinned_network else place(request.address, phone.networks)
-    return Verdict("", stored, key_digest, proof, bootstrap, pin)
+    pinned = phone.pinned_network
+    pin = "" if pinned else place(request.address, phone.networks)
+    away = proof in OWN and pinned is not None and not is_at(request.address, pinned)
+    return Verdict("", stored, key_digest, proof, bootstrap, pin, away)
 
 
 def _proof(request: Request, key_digest: str, phone: Stored, now: datetime) -> Proof:

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
     sha256: str | None
     proof: str = ""
     pin: str = ""  # the network that this fetch pins the phone to
+    away: bool = False
     row: bool = True  # False: a flood's, of interest only as a phone that nobody has entered
     evidence: tuple[tuple[str, str], ...] = ()  # what else tells what the phone is: Stray.clues
 
@@ -63,6 +64,7 @@ class Entry(NamedTuple):
             served.sha256 if served else None,
             verdict.proof,
             verdict.pin if method == "GET" and (sent or status == NOT_MODIFIED) else "",
+            verdict.away,
         )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from webapp.doors.entry import Entry
 from webapp.doors.flood import FloodGate
 from webapp.doors.log_rows import LogRows
+from webapp.doors.watch import Watch
 
 log = logging.getLogger("belldesk.phones")
 
@@ -33,7 +34,8 @@ class FetchLog:
 
     def __init__(self, engine: Engine, queue: int = QUEUE) -> None:
         self._engine = engine
-        self._rows = LogRows(engine)
+        self.watch = Watch(engine)
+        self._rows = LogRows(engine, self.watch)
         self._flood = FloodGate()
         self._entries: deque[Entry] = deque(maxlen=queue)
         self._askers: dict[str, Entry] = {}
@@ -44,6 +46,7 @@ class FetchLog:
         """A process starts with an empty queue and no thread; threads do not survive a fork."""
         self._entries.clear()
         self._askers.clear()
+        self.watch.start_afresh()
         self._writing = threading.Lock()
         self._starting = threading.Lock()
         self._something = threading.Event()
@@ -54,6 +57,8 @@ class FetchLog:
     def add(self, entry: Entry) -> None:
         if self._thread is None or self._pid != os.getpid():
             self._start()
+        if entry.reason or entry.away:
+            self.watch.see(entry)
         if entry.reason and not self._flood.lets_in(entry.address):
             self._remember_asker(entry)
         else:
@@ -97,6 +102,7 @@ class FetchLog:
         with self._writing:
             while batch := self._take():
                 self._write(batch)
+            self.watch.write()
         self._tell()
 
     def _take(self) -> list[Entry]:

@@ -9,6 +9,7 @@ A_MINUTE = 60.0
 PER_SOURCE = 60  # rows a minute
 ALL_SOURCES = 3_000
 MOST_SOURCES = 10_000
+MAPPED = "::ffff:"
 
 
 class FloodGate:
@@ -55,9 +56,11 @@ class FloodGate:
 
 
 def source(address: str) -> str:
-    """A host with IPv6 has a whole /64 to come from."""
+    """A host with IPv6 has a whole /64 to come from; ::ffff:10.0.0.9 is an IPv4 one."""
     if ":" not in address:
         return address
+    if address.startswith(MAPPED) and "." in address:
+        return address[len(MAPPED) :]
     try:
         network = ipaddress.ip_network(f"{address.partition('%')[0]}/64", strict=False)
     except ValueError:

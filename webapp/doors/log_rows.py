@@ -10,6 +10,7 @@ from webapp.bulk import Bulk, stored_time
 from webapp.doors import strays
 from webapp.doors.entry import Entry, clean
 from webapp.doors.pins import PinRows
+from webapp.doors.watch import Watch
 from webapp.models import Fetch, Phone
 
 FETCH_FIELDS = (
@@ -37,8 +38,8 @@ MOVE_STATE = (
 class LogRows:
     """Writes batches: fetches and states in one transaction, the unknown phones in another."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, watch: Watch) -> None:
+        self._engine, self._watch = engine, watch
         self._fetches = Bulk(ADD_FETCH, engine.dialect, FETCH_FIELDS)
         self._states = Bulk(MOVE_STATE, engine.dialect)
         self._pins = PinRows(engine.dialect)
@@ -57,7 +58,9 @@ class LogRows:
             with self._engine.begin() as connection:
                 self._fetches.run(connection, rows)
                 self._states.run(connection, states)
-                self._pins.write(connection, batch)
+                late = self._pins.write(connection, batch)
+            for entry in late:
+                self._watch.see_second_network(entry)
         if sites:
             strays.write(self._engine, unknown, sites)
 

@@ -23,7 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from provisioning.answer import Stored
-from webapp.models import Bootstrap, Phone, Revision, Site
+from webapp.bulk import stored_time
+from webapp.extensions import utcnow
+from webapp.models import Ban, Bootstrap, Phone, Revision, Site
 
 MAPPED = 256 * 1024 * 1024  # bytes of SQLite's file that are read without a system call
 TIMES = [Stored._fields.index(name) for name in Stored._fields if name.endswith("_until")]
@@ -75,6 +77,10 @@ def bootstrap_statement(phone_id: object) -> Any:
     ).where(Bootstrap.phone_id == phone_id)
 
 
+def bans_statement(now: datetime) -> Any:
+    return select(Ban.source).where(Ban.until > now)
+
+
 class Question:
     """A statement of one parameter, compiled once."""
 
@@ -117,6 +123,8 @@ class StoredPhones:
         )
         self._phone = Question(statement(""), self._engine.dialect)
         self._bootstrap = Question(bootstrap_statement(0), self._engine.dialect)
+        self._bans = Question(bans_statement(utcnow()), self._engine.dialect)
+        self._stored_time = stored_time(self._engine.dialect)
         self._somebody = ""
         self._errors = (self._engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._time = time_reader(self._engine.dialect)
@@ -152,16 +160,20 @@ class StoredPhones:
         """
         self._ask(self._phone, "" if stored else self._somebody)
 
-    def _ask(self, question: Question, value: object) -> Any:
+    def banned(self) -> frozenset[str]:
+        rows = self._ask(self._bans, self._stored_time(utcnow()), all_rows=True)
+        return frozenset(row[0] for row in rows)
+
+    def _ask(self, question: Question, value: object, all_rows: bool = False) -> Any:
         if self._pid != os.getpid():
             self._forget_the_parents()
         with self._turn:
             try:
-                return self._read(question, value)
+                return self._read(question, value, all_rows)
             except self._errors:
-                return self._read_anew(question, value)
+                return self._read_anew(question, value, all_rows)
 
-    def _read(self, question: Question, value: object) -> Any:
+    def _read(self, question: Question, value: object, all_rows: bool) -> Any:
         try:
             connection = self._free.pop()
         except IndexError:
@@ -169,20 +181,20 @@ class StoredPhones:
         try:
             cursor = connection.cursor()
             cursor.execute(question.sql, question.values(value))
-            row = cursor.fetchone()
+            found = cursor.fetchall() if all_rows else cursor.fetchone()
             cursor.close()
         except BaseException:
             connection.invalidate()
             connection.close()
             raise
         self._free.append(connection)
-        return row
+        return found
 
-    def _read_anew(self, question: Question, value: object) -> Any:
+    def _read_anew(self, question: Question, value: object, all_rows: bool) -> Any:
         """Try once more with a new connection: the database may have been restarted meanwhile."""
         self.close()
         try:
-            return self._read(question, value)
+            return self._read(question, value, all_rows)
         except self._errors as error:
             raise UnavailableError(str(error)) from error
 

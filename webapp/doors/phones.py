@@ -49,6 +49,7 @@ class PhonesDoor:
     def __init__(self, lookup: StoredPhones, box: SecretBox, fetch_log: FetchLog) -> None:
         self.lookup, self.box, self.fetch_log = lookup, box, fetch_log
         self.judge = Judge(lookup)
+        fetch_log.watch.on_ban = self.judge.bans.look_again
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

@@ -3,7 +3,7 @@
 import re
 import secrets
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import (
     ColumnElement,
@@ -39,6 +39,29 @@ MAC_PART = re.compile(
 def fresh_door_password() -> str:
     """96 random bits in characters that no vendor forbids and that can be typed on a phone."""
     return secrets.token_hex(12)
+
+
+def new_key(
+    digest: str | None, door_password: str | None, overlap_until: datetime | None = None
+) -> dict[str, Any]:
+    """Return a phone's columns with a fresh key, and a fresh password for the door if it has one.
+
+    The old ones work until `overlap_until`, if given; those before them work no longer.
+    """
+    key, own = fresh_key()
+    values: dict[str, Any] = {
+        "key": key,
+        "key_digest": own,
+        "previous_key_digest": digest if overlap_until else None,
+        "previous_key_until": overlap_until,
+    }
+    if door_password is not None:
+        values |= {
+            "door_password": fresh_door_password(),
+            "previous_door_password": door_password if overlap_until else None,
+            "previous_door_password_until": overlap_until,
+        }
+    return values
 
 
 class Line(Model):
@@ -200,17 +223,13 @@ class Phone(Model):
         self.armed_until = None
 
     def new_key(self, overlap_until: datetime | None = None) -> None:
-        """Give the phone a fresh key, and a fresh password for the door if it has one.
+        for name, value in new_key(self.key_digest, self.door_password, overlap_until).items():
+            setattr(self, name, value)
 
-        The old ones work until `overlap_until`, if given; those before them work no longer.
-        """
-        self.previous_key_digest = self.key_digest if overlap_until else None
-        self.previous_key_until = overlap_until
-        self.key, self.key_digest = fresh_key()
-        if self.door_password is not None:
-            self.previous_door_password = self.door_password if overlap_until else None
-            self.previous_door_password_until = overlap_until
-            self.door_password = fresh_door_password()
+    @property
+    def key_overlaps(self) -> bool:
+        """Whether the key before the present one still works."""
+        return self.previous_key_until is not None and utcnow() < self.previous_key_until
 
     @classmethod
     def armed(cls) -> ColumnElement[bool]:

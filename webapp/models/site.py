@@ -80,7 +80,7 @@ class Site(Model):
 
     def new_key(self, overlap_until: datetime | None = None) -> None:
         """Give the site a fresh 192-bit key; the old one works until `overlap_until`, if given."""
-        self.previous_digest = self.key_digest if overlap_until else None
+        self.previous_digest = self.key_digest  # known ever after: who still uses it is told
         self.previous_until = overlap_until
         self.key, self.key_digest = fresh_key()
 

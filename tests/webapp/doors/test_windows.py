@@ -10,8 +10,9 @@ from tests.webapp.doors.cast import BODY, MAC, add_phone, commit
 from webapp.doors.log_rows import LogRows
 from webapp.doors.pins import FreshPins
 from webapp.doors.trace import fetch_as
+from webapp.doors.watch import Watch
 from webapp.extensions import db, utcnow
-from webapp.models import Bootstrap, Fetch, Phone
+from webapp.models import Alert, Bootstrap, Fetch, Phone
 
 HOME, NEXT_DOOR, AWAY = "203.0.113.9", "203.0.113.77", "198.51.100.9"
 SHORT = b"<sysConf><url>http://desk/p/own/</url></sysConf>\n"
@@ -117,9 +118,14 @@ def test_the_pin_that_was_first_stays_on_every_database(door_everywhere):
     for address in (HOME, AWAY):
         door.door.judge.pins = FreshPins()
         assert ask(door, address).data == BODY
+    watch = Watch(db.engine)
     for entry in entries:
-        LogRows(db.engine).write([entry])
+        LogRows(db.engine, watch).write([entry])
+    watch.write()
     assert pinned(door) == "203.0.113.0/24"
+    (alert,) = door.logged(Alert.open())
+    assert (alert.kind, alert.phone_id) == ("two_networks", door.phone.id)
+    assert alert.params == {"address": AWAY, "mac": "0c:38:3e:00:00:01"}
 
 
 def test_its_own_key_opens_from_anywhere_and_after_the_window(door_everywhere):
