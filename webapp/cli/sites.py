@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from provisioning.dhcp import SERVERS, DhcpError, configuration
+from provisioning.registry import registry
 from webapp import audit, provision
 from webapp.cli import application
 from webapp.extensions import db
@@ -77,6 +79,28 @@ def rotate_key(site: str, overlap: str, as_json: bool) -> None:
         services.rotate(chosen, int(overlap))
         db.session.commit()
         told(chosen, as_json, with_key=True)
+
+
+@group.command()
+@click.argument("site")
+@click.option("--server", type=click.Choice(list(SERVERS)), required=True)
+@click.option("--vendor", "vendors", multiple=True, type=click.Choice(list(registry().vendors)),
+              help="Only for its phones; may be given several times.")  # fmt: skip
+def dhcp(site: str, server: str, vendors: tuple[str, ...]) -> None:
+    """Print what to paste into the DHCP server of a site. It holds the key: this is recorded."""
+    with application():
+        chosen = found(site)
+        url = provision.site_url(chosen)
+        if not url:
+            raise click.ClickException("Set BELLDESK_BASE_URL to where phones reach this desk.")
+        only = [registry().vendors[vendor] for vendor in vendors] or None
+        try:
+            text = configuration(server, url, f"Belldesk: {chosen}", only)
+        except DhcpError as error:
+            raise click.ClickException(str(error)) from error
+        audit.record("reveal", "Site", chosen.id, str(chosen), {"secret": "key", "for": server})
+        db.session.commit()
+    click.echo(text, nl=False)
 
 
 @group.command()

@@ -148,3 +148,7 @@ def delete(site_id: int) -> ResponseReturnValue:
     db.session.commit()
     flash(_("%(name)s is deleted", name=name), "ok")
     return redirect(url_for("sites.index"), 303)
+
+
+# What a site's DHCP server is told hangs on the same blueprint.
+from webapp.sites import dhcp as dhcp  # noqa: E402

@@ -65,9 +65,21 @@ def test_a_site_is_added_listed_and_given_a_new_key(belldesk):
     assert (entry.action, entry.actor) == ("reveal", "cli:tester")
 
 
+def test_a_site_s_dhcp_server_is_told_by_command(belldesk):
+    key = db.session.scalar(select(Site)).key
+    text = belldesk(sites.group, "dhcp", "Lisbon", "--server", "dnsmasq").output
+    assert f'66,"http://desk.example.net/p/{key}/$mac.cfg"' in text
+    entry = db.session.scalar(AuditEntry.newest_first())
+    assert (entry.action, entry.actor) == ("reveal", "cli:tester")
+    one = belldesk(sites.group, "dhcp", "Lisbon", "--server", "isc", "--vendor", "snom").output
+    assert "snom" in one
+    assert "fanvil" not in one
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(("show", "Atlantis"), 1), (("rotate-key", "Atlantis"), 1),
+    [(("dhcp", "Lisbon"), 2), (("dhcp", "Lisbon", "--server", "x"), 2),
+     (("dhcp", "Atlantis", "--server", "kea"), 1), (("show", "Atlantis"), 1), (("rotate-key", "Atlantis"), 1),
      (("add", "A", "B", "--network", "x"), 2),
      (("add", "Acme", "Lisbon"), 2), (("rotate-key", "Lisbon", "--overlap", "5"), 2)],
 )  # fmt: skip

@@ -312,7 +312,7 @@ def test_who_may_not_reveal_may_not_fetch_secrets_either(carol):
 @pytest.mark.parametrize(
     "endpoint",
     ["phones.delete", "phones.delete_many", "phones.file_shown", "phones.line_password",
-     "phones.secret", "phones.trace_shown", "sites.reveal", "sites.rotate_key"],
+     "phones.secret", "phones.trace_shown", "sites.dhcp_shown", "sites.reveal", "sites.rotate_key"],
 )  # fmt: skip
 def test_critical_deeds_ask_for_the_password_again(bob, endpoint):
     phone = make_phone()
