@@ -52,7 +52,7 @@ def new_key(
     values: dict[str, Any] = {
         "key": key,
         "key_digest": own,
-        "previous_key_digest": digest if overlap_until else None,
+        "previous_key_digest": digest,  # known ever after: who still uses it is told
         "previous_key_until": overlap_until,
     }
     if door_password is not None:
