@@ -79,7 +79,8 @@ def test_a_site_s_dhcp_server_is_told_by_command(belldesk):
 @pytest.mark.parametrize(
     ("words", "code"),
     [(("dhcp", "Lisbon"), 2), (("dhcp", "Lisbon", "--server", "x"), 2),
-     (("dhcp", "Atlantis", "--server", "kea"), 1), (("show", "Atlantis"), 1), (("rotate-key", "Atlantis"), 1),
+     (("dhcp", "Atlantis", "--server", "kea"), 1),
+     (("show", "Atlantis"), 1), (("rotate-key", "Atlantis"), 1),
      (("add", "A", "B", "--network", "x"), 2),
      (("add", "Acme", "Lisbon"), 2), (("rotate-key", "Lisbon", "--overlap", "5"), 2)],
 )  # fmt: skip
