@@ -16,9 +16,11 @@ def body(known: Collection[str]) -> dict[str, Any]:
     """The object that was sent; a field that is not known is refused, not passed over."""
     if not request.is_json:
         raise ApiError(415)
-    request.max_content_length = LARGEST
+    sent = request.get_data()
+    if len(sent) > LARGEST:
+        raise ApiError(413)
     try:
-        found = json.loads(request.get_data())
+        found = json.loads(sent)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, _("The body is not valid JSON")) from error
     if not isinstance(found, dict):
