@@ -5,6 +5,7 @@ database itself does with them.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import UTC
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.sql.dml import Insert, Update
 
 from webapp.extensions import UtcDateTime
+
+WITHOUT_ZONE = len("2026-11-22 00:00:00.000000")
 
 
 class Bulk:
@@ -33,5 +36,7 @@ class Bulk:
 
 def stored_time(dialect: Dialect) -> Callable[[Any], Any]:
     """Return what turns an aware time into what this database's driver takes."""
+    if dialect.name == "sqlite":  # what SQLAlchemy does, in a third of the time
+        return lambda time: time.astimezone(UTC).isoformat(" ", "microseconds")[:WITHOUT_ZONE]
     process = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
     return process or (lambda value: value)
