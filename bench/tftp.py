@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,12 +131,18 @@ def wait_ready(port: int, name: str) -> None:
     raise SystemExit(f"nothing answers on port {port}")
 
 
+def with_children(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
 def cpu_seconds(pids: list[int]) -> float:
-    """Read user and system time, with that of children that have ended (tftpd-hpa's)."""
+    """Read user and system time, with that of children that write the log or have ended."""
     total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[11:15]))
+    for member in [member for pid in pids for member in with_children(pid)]:
+        with suppress(FileNotFoundError):  # one of tftpd-hpa's that ends just now
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, fields[11:15]))
     return total / TICK
 
 

@@ -34,9 +34,9 @@ OnDone = Callable[[TftpRequest, Outcome], None]
 class Server:
     """Serve what `answer` returns; None, and any exception, is "File not found" to the client.
 
-    `on_done` hears of every transfer that was begun, complete or not. Both are called in the loop:
-    while they work nobody is served. Above `max_transfers` and `max_per_address` requests are
-    dropped without a word: the client asks again.
+    `on_done` hears of every transfer that was begun, complete or not; `on_sweep` is called some
+    times a second. All are called in the loop: while they work nobody is served. Above
+    `max_transfers` and `max_per_address` requests are dropped without a word: clients ask again.
     """
 
     def __init__(
@@ -50,8 +50,9 @@ class Server:
         timeout: float = 1.0,
         retries: int = 5,
         on_done: OnDone | None = None,
+        on_sweep: Callable[[], None] | None = None,
     ) -> None:
-        self._answer, self._on_done = answer, on_done
+        self._answer, self._on_done, self._on_sweep = answer, on_done, on_sweep
         self._max_transfers, self._max_per_address = max_transfers, max_per_address
         self._patience = Patience(timeout, retries)
         self._transfers: dict[Peer, Transfer] = {}
@@ -206,6 +207,11 @@ class Server:
             transfer.wake(now)
             if transfer.outcome:
                 self._forget(transfer)
+        if self._on_sweep:
+            try:
+                self._on_sweep()
+            except Exception:  # as above
+                log.exception("TFTP: while sweeping")
 
     def _finish(self, transfer: Transfer, words: str, now: float) -> None:
         transfer.end(words, now)

@@ -12,8 +12,8 @@ from provisioning.transports.tftp import Outcome, Server, TftpRequest
 from webapp.config import Config
 from webapp.doors import phones_door
 from webapp.doors.entry import Entry
-from webapp.doors.fetch_log import FetchLog
 from webapp.doors.judge import Judge
+from webapp.doors.log_writer import Log, LogWriter, log_beside
 from webapp.doors.lookup import UnavailableError
 from webapp.secretbox import SecretBox, SecretBoxError
 
@@ -28,7 +28,7 @@ Judged = tuple[Request, Clues, Verdict]
 class TftpDoor:
     """What provisioning.transports.tftp.Server asks and tells; both run in its loop."""
 
-    def __init__(self, judge: Judge, box: SecretBox, fetch_log: FetchLog) -> None:
+    def __init__(self, judge: Judge, box: SecretBox, fetch_log: Log) -> None:
         self._judge, self._box, self._fetch_log = judge, box, fetch_log
         self._running: OrderedDict[tuple[str, int], Judged] = OrderedDict()
 
@@ -67,23 +67,29 @@ class TftpDoor:
         self._fetch_log.add(Entry.of(*judged, method="GET", status=status, sent=outcome.sent))
 
 
-def tftp_door(app: Flask) -> TftpDoor:
+def tftp_door(app: Flask, writer: LogWriter | None = None) -> TftpDoor:
     door = phones_door(app)
-    return TftpDoor(door.judge, door.box, door.fetch_log)
+    return TftpDoor(door.judge, door.box, writer or door.fetch_log)
 
 
-def tftp_server(app: Flask) -> Server:
-    """Open the port; it may be one that only root can, so this comes before giving up rights."""
+def tftp_server(app: Flask, writer: LogWriter | None = None) -> Server:
+    """Open the port; without a writer a thread beside the server writes the log."""
     config: Config = app.extensions["belldesk"]
-    door = tftp_door(app)
-    return Server(door.answer, config.tftp_host, config.tftp_port, on_done=door.done)
+    door = tftp_door(app, writer)
+    sweep = writer.flush if writer else None
+    host, port = config.tftp_host, config.tftp_port
+    return Server(door.answer, host, port, on_done=door.done, on_sweep=sweep)
 
 
 def run_tftp(app: Flask, stop: threading.Event | None = None) -> None:
     """Serve phones until `stop` is set; then write what the log still holds."""
-    server = tftp_server(app)
-    log.info("TFTP for phones on port %d", server.port)
+    door = phones_door(app)
+    writer = log_beside(door.fetch_log)
     try:
+        server = tftp_server(app, writer)
+        log.info("TFTP for phones on port %d", server.port)
         server.serve(stop)
     finally:
-        phones_door(app).close()
+        if writer:
+            writer.close()
+        door.close()
