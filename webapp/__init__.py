@@ -18,6 +18,7 @@ FEATURES = (
     "account",
     "admin",
     "adopt",
+    "alerts",
     "api",
     "auth",
     "desk",
@@ -33,6 +34,7 @@ FEATURES = (
     "setup",
     "sip_servers",
     "sites",
+    "walk_in",
 )
 
 

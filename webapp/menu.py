@@ -12,9 +12,12 @@ from webapp.access import may
 from webapp.config import Config
 from webapp.extensions import db
 from webapp.i18n import LANGUAGES, language
-from webapp.models import Stray
+from webapp.models import Alert, Stray
 
-WAITING: dict[str, Callable[[], Select[int]]] = {"adopt.index": Stray.waiting}
+WAITING: dict[str, Callable[[], Select[int]]] = {
+    "adopt.index": Stray.waiting,
+    "alerts.index": Alert.waiting,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ MENU = (
             Item(_l("Uploads"), "imports.index", "upload", "phones.read"),
             Item(_l("Runs"), "runs.index", "player-play", "phones.read"),
             Item(_l("Adopt"), "adopt.index", "plug", "phones.read"),
+            Item(_l("Alerts"), "alerts.index", "bell", "logs.read"),
             Item(_l("Files"), "files.index", "files", "phones.read"),
             Item(_l("Firmware"), "firmware.index", "device-floppy", "phones.read"),
             Item(_l("Sites"), "sites.index", "map-pin", "sites.read"),

@@ -12,6 +12,7 @@ from provisioning.mac import format_mac
 from provisioning.registry import registry
 from webapp import audit, provision
 from webapp.chunks import chunks
+from webapp.doors import bans
 from webapp.extensions import db
 from webapp.models import Line, Phone, Site, Stray
 from webapp.selection import number
@@ -76,6 +77,7 @@ def take_in(stray: Stray, model: str, site: Site, label: str) -> Phone:
             db.session.flush()
     except IntegrityError as error:  # entered by somebody else in this very moment
         raise already(stray.mac) from error
+    bans.lift(stray.address)  # many new phones behind one address look like a walk
     forget(chosen([str(stray.id)]))
     return phone
 

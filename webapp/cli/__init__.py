@@ -14,18 +14,24 @@ from webapp.audit import acting_as
 from webapp.environment import ConfigError
 
 COMMANDS = {
+    "alerts": "alerts",
+    "bans": "bans",
     "demo": "demo",
     "departments": "users",
+    "login": "remote",
+    "logout": "remote",
     "migrate": "migrate",
     "phones": "phones",
     "pnp": "pnp",
     "purge": "worker",
+    "remote": "remote",
     "runs": "runs",
     "selftest": "selftest",
     "serve": "serve",
     "settings": "settings",
     "sites": "sites",
     "tftp": "tftp",
+    "token": "token",
     "users": "users",
     "worker": "worker",
 }

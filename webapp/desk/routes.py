@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from webapp import fleet
 from webapp.access import signed_in
 from webapp.extensions import db, utcnow
-from webapp.models import DayCount, Fetch, Phone, Run, RunStep, Site, Stray
+from webapp.models import Alert, DayCount, Fetch, Phone, Run, RunStep, Site, Stray
 
 bp = Blueprint("desk", __name__)
 HOURS, DAYS = 24, 30
@@ -28,6 +28,7 @@ def index() -> ResponseReturnValue:
         states=states,
         sites=db.session.scalar(select(func.count(Site.id))),
         strays=db.session.scalar(select(func.count(Stray.id))),
+        alerts=open_alerts(),
         runs=db.session.scalars(Run.newest_first().limit(5)).all(),
         failures=failures(),
         fetches=db.session.scalars(Fetch.newest_first().limit(8)).all(),
@@ -37,6 +38,10 @@ def index() -> ResponseReturnValue:
         vulnerable=count(fleet.is_advised("vulnerable", select(Phone))),
         days=days(),
     )
+
+
+def open_alerts() -> int:
+    return db.session.scalar(Alert.waiting()) or 0 if current_user.may("logs.read") else 0
 
 
 def count(condition: ColumnElement[bool]) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from webapp.audit import Actor, row
 from webapp.doors.flood import source
 from webapp.doors.lookup import UnavailableError
+from webapp.extensions import db
 from webapp.models import AuditEntry, Ban
 
 READ_EVERY = 3.0  # seconds
@@ -46,6 +47,15 @@ class Bans:
 
     def look_again(self) -> None:
         self._next = 0.0
+
+
+def lift(address: str) -> bool:
+    """Let a source in again, as if nothing had been. The caller commits."""
+    found = db.session.scalar(select(Ban).where(Ban.source == source(address)))
+    if found is None:
+        return False
+    db.session.delete(found)
+    return True
 
 
 def ban(connection: Connection, name: str, now: datetime) -> timedelta | None:

@@ -10,9 +10,10 @@ from webapp.config import Config
 from webapp.export import purge as purge_files
 from webapp.extensions import utcnow
 from webapp.jobs.rows import changed
-from webapp.models import ApiToken, Delivery, Fetch, SheetImport, Stray, UserSession
+from webapp.models import Alert, ApiToken, Ban, Delivery, Fetch, SheetImport, Stray, UserSession, WalkIn
 
 SESSIONS = timedelta(days=30)
+BANS = timedelta(days=7)  # as long as the doors remember how often a source was banned
 
 
 def purge(now: datetime | None = None) -> dict[str, int]:
@@ -26,9 +27,12 @@ def purge(now: datetime | None = None) -> dict[str, int]:
         "uploads": changed(forget_uploads(files)),
         "fetches": changed(delete(Fetch).where(Fetch.at < logs)),
         "deliveries": changed(delete(Delivery).where(Delivery.at < logs)),
+        "alerts": changed(delete(Alert).where(Alert.closed_at < logs)),
+        "bans": changed(delete(Ban).where(Ban.until < now - BANS)),
         "strays": changed(delete(Stray).where(Stray.last_seen < logs)),
         "sessions": changed(forget_sessions(now - SESSIONS)),
         "tokens": changed(ApiToken.forget(now - SESSIONS)),
+        "labels": changed(delete(WalkIn).where(WalkIn.expires_at < now - SESSIONS)),
     }
     if any(gone.values()):
         record("purge", "Desk", changes={what: [n, 0] for what, n in gone.items() if n})

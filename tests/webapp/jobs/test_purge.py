@@ -7,7 +7,17 @@ from sqlalchemy import func, select
 from webapp.extensions import db, utcnow
 from webapp.jobs import periodic
 from webapp.jobs.purge import purge
-from webapp.models import ApiToken, AuditEntry, Fetch, SheetImport, Stray, User, UserSession
+from webapp.models import (
+    Alert,
+    ApiToken,
+    AuditEntry,
+    Ban,
+    Fetch,
+    SheetImport,
+    Stray,
+    User,
+    UserSession,
+)
 
 
 def fill():
@@ -26,6 +36,10 @@ def fill():
         db.session.add(
             Stray(mac=f"0c383e0000{days}", address="10.0.0.1", transport="http", last_seen=at)
         )
+        db.session.add(Alert(kind="walk", message="x", closed_at=at))
+    db.session.add(Alert(kind="walk", message="open", last_at=now - timedelta(days=91)))
+    for days in (8, 6):
+        db.session.add(Ban(source=f"10.0.0.{days}", until=now - timedelta(days=days)))
     for days in (31, 29):
         at = now - timedelta(days=days)
         db.session.add(UserSession(digest=str(days), user=bob, ended_at=at))
@@ -42,9 +56,10 @@ def test_it_removes_the_old_and_keeps_the_young(everywhere):
     gone = purge()
     db.session.commit()
     young = {"files": 0, "deliveries": 0}
-    assert gone == young | dict.fromkeys(("uploads", "fetches", "strays", "sessions", "tokens"), 1)
+    one = ("uploads", "fetches", "strays", "sessions", "tokens", "alerts", "bans")
+    assert gone == young | dict.fromkeys(one, 1)
     assert (count(SheetImport), count(Fetch), count(Stray), count(UserSession)) == (4, 1, 1, 1)
-    assert count(ApiToken) == 1
+    assert (count(ApiToken), count(Alert), count(Ban)) == (1, 2, 1)
     db.session.expire_all()
     kept = {row.name for row in db.session.scalars(select(SheetImport)) if row.body}
     assert kept == {"old committing", "young draft", "young committing"}
