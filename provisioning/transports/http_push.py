@@ -20,9 +20,10 @@ from provisioning.transports.http_push_client import (
     first_client,
     in_words,
 )
+from provisioning.transports.http_push_sockets import PlainError
 from provisioning.transports.push_peer import ChangedError, PushError, Talk, check_login
 
-TROUBLES = (ProvisioningError, OSError, http.client.HTTPException, ValueError)
+TROUBLES = (ProvisioningError, PlainError, OSError, http.client.HTTPException, ValueError)
 
 
 def push(talk: Talk, method: Resync, *, body: bytes, url: str) -> str:

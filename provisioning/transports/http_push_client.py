@@ -112,10 +112,13 @@ class Client:
         response = self._connection.getresponse()
         with response:
             body = response.read(LONGEST + 1)
+            short = bool(response.length)  # what is missing, as read(n) itself does not mind
         self._talk.code = response.status
         if len(body) > LONGEST:
             self.close()
             raise PushError(words.TOO_LONG)
+        if short:
+            raise http.client.IncompleteRead(body)
         self._keep_cookies(response.headers.get_all("Set-Cookie") or ())
         return Answer(
             code=response.status,
@@ -188,6 +191,8 @@ def in_words(error: Exception, talk: Talk, port: int) -> PushError:
     match error:
         case PushError():
             return error
+        case PlainError(__cause__=TimeoutError()):
+            return PushError(words.TIMED_OUT)
         case PlainError():
             return PushError(words.NOT_HTTPS, **where)
         case ProvisioningError():  # a challenge that no header can answer
@@ -213,7 +218,8 @@ def first_client(
 ) -> Client:
     """Return a connected client of the first scheme that is spoken there.
 
-    A phone whose certificate is pinned is never spoken to without it.
+    A phone whose certificate is pinned is never spoken to without it. Before that, whoever could
+    keep TLS from us could as well show a certificate of his own.
     """
     if talk.peer.fingerprint:
         schemes = tuple(scheme for scheme in schemes if scheme == "https")

@@ -23,7 +23,7 @@ NOT_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKN
 
 
 class PlainError(Exception):
-    """Nothing speaks TLS at this port."""
+    """Nothing speaks TLS at this port; the cause is how that showed."""
 
 
 class _Timed(_Socket):
@@ -62,13 +62,10 @@ def secure(talk: Talk, sock: socket.socket, *, old: bool) -> ssl.SSLSocket:
     """Return the connection under TLS, to a peer that is the pinned one; else close it."""
     try:
         found = cast(_Secure, _context(old).wrap_socket(sock))
-    except ssl.SSLError as error:
+    except BaseException as error:
         sock.close()
-        if error.reason in NOT_TLS:
-            raise PlainError from None
-        raise
-    except BaseException:
-        sock.close()
+        if _is_plain(error):
+            raise PlainError from error
         raise
     found.talk = talk
     try:
@@ -79,6 +76,13 @@ def secure(talk: Talk, sock: socket.socket, *, old: bool) -> ssl.SSLSocket:
         found.close()
         raise
     return found
+
+
+def _is_plain(error: BaseException) -> bool:
+    """Some servers answer a greeting of TLS by words of HTTP, some hang up, some wait for more."""
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        return error.reason in NOT_TLS
+    return isinstance(error, TimeoutError | ConnectionError | ssl.SSLEOFError)
 
 
 @cache
