@@ -17,19 +17,20 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from provisioning.answer import Request, Verdict
-from provisioning.identify import Clues, from_user_agent, usable
+from provisioning.identify import Clues, usable
 from provisioning.mac import format_mac
 from provisioning.networks import is_at
-from provisioning.registry import Vendor, registry
+from provisioning.registry import registry
 from provisioning.transports.neighbours import Neighbour, Neighbours
 from provisioning.transports.sip_fields import SipError
 from provisioning.transports.sip_pnp import GRANDSTREAM_PORT, PORT, PnpRequest, Responder
-from webapp import provision
 from webapp.config import Config
+from webapp.door_keys import door_address
 from webapp.doors import phones_door
 from webapp.doors.entry import Entry
 from webapp.doors.fetch_log import FetchLog
-from webapp.doors.pnp_alerts import Alerts
+from webapp.doors.pnp_alerts import NOBODY, Alerts, Ids
+from webapp.doors.pnp_clues import clues_of, known_maker, words_of
 from webapp.doors.strays import Known, Sites
 from webapp.extensions import db
 from webapp.models import Phone
@@ -77,6 +78,10 @@ class Asked(NamedTuple):
     def label(self) -> str:
         return (self.phone.label if self.phone else "") or format_mac(self.mac)
 
+    @property
+    def ids(self) -> Ids:
+        return (self.phone.site_id, self.phone.id) if self.phone else NOBODY
+
 
 class PnpDoor:
     """What provisioning.transports.sip_pnp.Responder asks, in its loop."""
@@ -86,7 +91,7 @@ class PnpDoor:
     ) -> None:
         self._engine, self._door, self._fetch_log = engine, door, fetch_log
         self._neighbours = neighbours or Neighbours()
-        self._alerts = Alerts(engine)
+        self._alerts = Alerts(fetch_log.watch)
         self._noted: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._told: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._sites: tuple[Sites, float] | None = None
@@ -153,11 +158,11 @@ class PnpDoor:
 
     def _warn(self, asked: Asked, reason: str) -> None:
         if reason == "other_mac":
-            self._alerts.other_mac(asked.label, asked.request, asked.neighbour.mac, asked.phone)
+            self._alerts.other_mac(asked.label, asked.request, asked.neighbour.mac, asked.ids)
         elif reason == "no_mac":
             self._alerts.no_mac(asked.request, words_of(asked.request))
         elif reason == "closed_window" and asked.phone and asked.phone.fetched_at is None:
-            self._alerts.closed_window(asked.label, asked.mac, asked.phone)
+            self._alerts.closed_window(asked.label, asked.mac, asked.ids)
         elif not reason:
             self._remember_told(asked)
 
@@ -165,13 +170,10 @@ class PnpDoor:
         now, here = time.monotonic(), asked.request.address
         before, until = self._told.pop(asked.mac, (here, 0.0))
         if before != here and now < until:
-            self._alerts.two_addresses(asked.label, asked.mac, before, here, asked.phone)
+            self._alerts.two_addresses(asked.label, asked.mac, before, here, asked.ids)
         self._told[asked.mac] = here, now + AN_HOUR
         if len(self._told) > MOST:
             self._told.popitem(last=False)
-
-    def close(self) -> None:
-        self._alerts.close()
 
 
 def refusal(asked: Asked, now: datetime) -> str:
@@ -193,44 +195,16 @@ def refusal(asked: Asked, now: datetime) -> str:
     return "" if asked.phone.key else "no_key"
 
 
-def known_maker(mac: str) -> str:
-    """A MAC that the link told counts only if a maker of phones has it: else it is a router's."""
-    return mac if registry().vendor_of(mac) else ""
-
-
-def clues_of(request: PnpRequest, mac: str) -> Clues:
-    """The vendor by the MAC, which is harder to get wrong than a header of OEM firmware."""
-    seen = from_user_agent(request.user_agent[:256])
-    vendor = registry().vendor_of(mac) or vendor_named(request.vendor)
-    key = vendor.key if vendor else seen.vendor
-    named = registry().find(f"{vendor.name} {request.model}") if vendor and request.model else None
-    model = named.key if named and named.vendor is vendor else seen.model
-    return Clues(mac, key, model, request.firmware or seen.firmware)
-
-
-def vendor_named(name: str) -> Vendor | None:
-    wanted = name.casefold()
-    for vendor in registry().vendors.values():
-        if wanted and wanted in (word.casefold() for word in (vendor.name, *vendor.aliases)):
-            return vendor
-    return None
-
-
 def evidence(asked: Asked) -> tuple[tuple[str, str], ...]:
     said = ("pnp", words_of(asked.request))
     return (said,) if asked.request.mac else (said, ("arp", asked.request.address))
-
-
-def words_of(request: PnpRequest) -> str:
-    said = " ".join(filter(None, (request.vendor, request.model, request.firmware)))
-    return said or request.user
 
 
 def run_pnp(app: Flask, stop: threading.Event) -> None:
     """Answer phones until `stop` is set. A port that is taken is said once and tried again."""
     config: Config = app.extensions["belldesk"]
     fetch_log = phones_door(app).fetch_log
-    door = PnpDoor(db.engine, provision.door_address(), fetch_log)
+    door = PnpDoor(db.engine, door_address(), fetch_log)
     said = ""
     try:
         while not stop.is_set():
@@ -247,7 +221,6 @@ def run_pnp(app: Flask, stop: threading.Event) -> None:
             )
             responder.serve(stop)
     finally:
-        door.close()
         phones_door(app).close()
 
 

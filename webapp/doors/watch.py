@@ -37,15 +37,17 @@ class Watch:
         self._offences: list[Offence] = []
 
     def see(self, entry: Entry) -> None:
+        if entry.transport == "pnp":  # a phone that works asks so too: see pnp_alerts
+            return
         if entry.reason:
             self._offences += self._failures.count(entry)
         if notice := door_alerts.notice_of(entry):
-            self._add(notice)
+            self.add(notice)
 
     def see_second_network(self, entry: Entry) -> None:
-        self._add(door_alerts.second_network(entry))
+        self.add(door_alerts.second_network(entry))
 
-    def _add(self, notice: Notice, times: int = 1) -> None:
+    def add(self, notice: Notice, times: int = 1) -> None:
         key = notice.kind, notice.source
         with self._lock:
             before = self._notices.get(key)
@@ -65,7 +67,7 @@ class Watch:
                 self._tell(*waiting[key])
             except BaseException:
                 for notice, times in waiting.values():
-                    self._add(notice, times)
+                    self.add(notice, times)
                 raise
             del waiting[key]
 
@@ -79,7 +81,7 @@ class Watch:
             return
         log.warning("%s is banned for %s: %d failures", offence.source, length, offence.failures)
         self.on_ban()
-        self._add(door_alerts.of_offence(offence, length))
+        self.add(door_alerts.of_offence(offence, length))
 
     def _tell(self, notice: Notice, times: int) -> None:
         now = utcnow()

@@ -19,11 +19,11 @@ from provisioning.transports.sip_pnp import PnpRequest, Responder
 from tests.daemons import free_port
 from tests.provisioning.transports.test_sip_sipp import SUBSCRIBE, sipp
 from tests.webapp.doors.cast import MAC, add_site, commit
-from webapp import provision
+from webapp.door_keys import door_address
 from webapp.doors import strays
 from webapp.doors.pnp import PnpDoor
 from webapp.extensions import db, utcnow
-from webapp.models import Alert, Fetch, Stray
+from webapp.models import Alert, Ban, Fetch, Stray
 
 ROOT = Path(__file__).parents[3]
 DOUBLE = ROOT / "tests/doubles/pnp_phone.py"
@@ -49,7 +49,7 @@ class Pnp:
         self.pnp = self.restarted()
 
     def restarted(self):
-        address = provision.door_address()
+        address = door_address()
         return PnpDoor(db.engine, address, self.door.door.fetch_log, self.link)
 
     def ask(self, mac=MAC, address=HERE, vendor="Fanvil", model="", firmware="", user="", agent=""):
@@ -74,23 +74,17 @@ class Pnp:
         return self.door.logged(select(Stray).order_by(Stray.id))
 
     def alerts(self):
-        self.pnp.close()
-        db.session.rollback()
-        return db.session.scalars(select(Alert).order_by(Alert.id)).all()
+        return self.door.logged(select(Alert).order_by(Alert.id))
 
 
 @pytest.fixture
 def pnp(door):
-    found = Pnp(door)
-    yield found
-    found.pnp.close()
+    return Pnp(door)
 
 
 @pytest.fixture
 def pnp_everywhere(door_everywhere):
-    found = Pnp(door_everywhere)
-    yield found
-    found.pnp.close()
+    return Pnp(door_everywhere)
 
 
 def test_an_armed_phone_is_told_its_own_address_and_no_other(pnp):
@@ -133,10 +127,13 @@ def test_a_phone_whose_window_is_closed_gets_silence_and_a_trace(pnp):
     assert (alert.kind, alert.source, alert.phone_id) == ("pnp_closed", MAC, pnp.door.phone.id)
 
 
-def test_one_that_works_and_asks_every_hour_alarms_nobody(pnp):
+def test_one_that_works_and_asks_every_hour_alarms_nobody_and_is_not_banned(pnp):
     pnp.arm(hours=-1, fetched_at=utcnow())
-    assert pnp.ask() is None
+    for _ in range(50):
+        pnp.pnp = pnp.restarted()
+        assert pnp.ask() is None
     assert pnp.alerts() == []
+    assert pnp.door.logged(select(Ban)) == []
 
 
 def test_a_thief_elsewhere_gets_nothing_once_the_phone_has_fetched(pnp):
