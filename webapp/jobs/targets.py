@@ -50,6 +50,20 @@ def typed_address(text: str) -> str:
     return str(found)
 
 
+def free_address(phone: Phone, text: str) -> str:
+    """Return the address, if no other phone is said to be there; raise AddressError."""
+    address = typed_address(text)
+    other = db.session.scalar(
+        select(Phone).where(Phone.address == address, Phone.id != phone.id).limit(1)
+    )
+    if other is not None:
+        raise AddressError(
+            N_("%(text)s is typed as the address of %(phone)s already"),
+            text=address, phone=str(other),
+        )  # fmt: skip
+    return address
+
+
 def address_of(phone: Phone) -> str:
     return phone.address or phone.fetched_address or ""
 

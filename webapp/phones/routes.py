@@ -50,7 +50,10 @@ def index() -> ResponseReturnValue:
 def choices() -> dict[str, Any]:
     """What the selects above the list offer."""
     return {
-        "states": [("current", _("current")), ("stale", _("stale")), ("never", _("never fetched")), ("silent", _("silent"))],
+        "states": [
+            *(("current", _("current")), ("stale", _("stale")), ("never", _("never fetched"))),
+            *(("silent", _("silent")), ("armed", _("open for the key of its site"))),
+        ],
         "models": model_choices(),
         "vendors": [(vendor.key, vendor.name) for vendor in registry().vendors.values()],
         "sites": site_choices(),
@@ -169,4 +172,7 @@ def wanted(table: Any, name: str) -> Any:
 
 # The pages of one phone, and others, hang on the same blueprint.
 from webapp.phones import bulk_settings as bulk_settings  # noqa: E402
+from webapp.phones import door as door  # noqa: E402
+from webapp.phones import delivery as delivery  # noqa: E402
 from webapp.phones import one as one  # noqa: E402
+from webapp.phones import walk_in as walk_in  # noqa: E402

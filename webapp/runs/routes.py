@@ -7,15 +7,18 @@ from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
+from sqlalchemy import func
 
 from webapp import htmx
 from webapp.access import needs
 from webapp.csv_export import csv_response
 from webapp.extensions import db
 from webapp.i18n import said
-from webapp.models import Run, RunStep
+from webapp.models import Phone, Run, RunStep
+from webapp.models.run import PUSHING
 from webapp.paging import Key, page_of
 from webapp.runs import services
+from webapp.runs.forms import RolloutForm
 from webapp.selection import chosen, number
 
 bp = Blueprint("runs", __name__, url_prefix="/runs")
@@ -35,13 +38,38 @@ def index() -> ResponseReturnValue:
 @bp.post("/")
 @needs("phones.provision")
 def create() -> ResponseReturnValue:
-    """Start a run of the ticked phones (id=…), of all that fit a filter (all=1), of an import."""
+    """Start a run of the ticked phones (id=…), of all that fit a filter (all=1), of an import.
+
+    kind=deliver tells them to take what they have; deliver=1 does so after new files were made.
+    """
     import_id = number(request.form.get("import_id"))
+    kind = "deliver" if request.form.get("kind") == "deliver" else "provision"
+    options = {"deliver": True} if request.form.get("deliver") == "1" else None
     if import_id is not None:
         phones = services.of_import(current_user, import_id)
     else:
         phones = chosen(current_user, request.form)
-    return begin(services.start(phones, current_user, import_id))
+    return begin(services.start(phones, current_user, import_id, kind=kind, options=options))
+
+
+@bp.post("/rollout")
+@needs("phones.provision")
+def roll_out() -> ResponseReturnValue:
+    """First ask how far and how long, then start with one phone."""
+    phones = chosen(current_user, request.form)
+    form = RolloutForm(None if "minutes" not in request.form else request.form)
+    if "minutes" in request.form and form.validate_on_submit():
+        return begin(services.start(phones, current_user, kind="rollout", options=form.chosen()))
+    count = db.session.scalar(phones.with_only_columns(func.count(Phone.id)))
+    asked = "minutes" in request.form
+    return htmx.render(
+        "runs/rollout.html",
+        "runs/_rollout.html",
+        422 if asked else 200,
+        form=form,
+        count=count,
+        carried=[pair for pair in request.form.items(multi=True) if pair[0] not in form.own],
+    )
 
 
 @bp.get("/<int:run_id>")
@@ -77,6 +105,22 @@ def stop(run_id: int) -> ResponseReturnValue:
 @needs("phones.provision")
 def retry(run_id: int) -> ResponseReturnValue:
     return begin(services.retry_failed(db.get_or_404(Run, run_id), current_user))
+
+
+@bp.post("/<int:run_id>/continue")
+@needs("phones.provision")
+def carry_on(run_id: int) -> ResponseReturnValue:
+    run = db.get_or_404(Run, run_id)
+    services.carry_on(run)
+    db.session.commit()
+    services.send(run)
+    return htmx.go(url_for("runs.show", run_id=run.id))
+
+
+@bp.post("/<int:run_id>/roll-back")
+@needs("phones.provision")
+def roll_back(run_id: int) -> ResponseReturnValue:
+    return begin(services.roll_back(db.get_or_404(Run, run_id), current_user))
 
 
 @bp.get("/<int:run_id>/failures")
@@ -117,5 +161,6 @@ def following(run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "progress": services.progress(run),
+        "pushing": run.kind in PUSHING,
         "in_modal": request.args.get("in") == "modal" or (shown and "in" not in request.args),
     }
