@@ -47,9 +47,13 @@ def window(hours: int | None = None) -> datetime | None:
 
 def give_what_is_missing(phones: Sequence[Phone]) -> None:
     """A key for those made before phones had one, a password where the site's door asks for one."""
-    give([phone for phone in phones if phone.key_digest is None], make_key)
+    give_keys(phones)
     asked = [phone for phone in phones if phone.site.door_auth != "none"]
     give([phone for phone in asked if phone.door_password is None], make_door_password)
+
+
+def give_keys(phones: Sequence[Phone]) -> None:
+    give([phone for phone in phones if phone.key_digest is None], make_key)
 
 
 def make_key() -> dict[str, str]:

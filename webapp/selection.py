@@ -16,7 +16,7 @@ from webapp.models import Phone, RunStep, Site, User
 
 FILTERS = (
     *("q", "state", "model", "vendor", "site", "company", "profile", "before_revision"),
-    *("firmware", "advice", "not_taken"),
+    *("firmware", "advice", "not_taken", "import"),
 )
 STATES = ("current", "stale", "never")
 
@@ -25,8 +25,9 @@ def filtered(user: User, wanted: Mapping[str, str]) -> Select[Phone]:
     """Phones that `user` may see and that fit q, state, model, vendor, site, company, profile.
 
     `before_revision`: an ISO time; only phones whose newest file is older, or that have none.
-    `state` may also be silent, `advice` is what is said of their firmware; `not_taken` the id of a
-    run whose file they have not taken yet, nor a newer one.
+    `state` may also be silent or armed, `advice` is what is said of their firmware; `not_taken` the
+    id of a run whose file they have not taken yet, nor a newer one; `import` that of the upload
+    that added them.
     """
     query = Phone.visible_to(user)
     conditions: list[Any] = list(Phone.containing(provision.fold(wanted.get("q", ""))))
@@ -34,6 +35,8 @@ def filtered(user: User, wanted: Mapping[str, str]) -> Select[Phone]:
         conditions.append(Phone.is_in_state(wanted["state"]))
     elif wanted.get("state") == "silent":
         conditions.append(Phone.is_silent(fleet.silent_since()))
+    elif wanted.get("state") == "armed":
+        conditions.append(Phone.armed())
     if vendor := registry().vendors.get(wanted.get("vendor", "")):
         keys = [key for key, model in registry().models.items() if model.vendor is vendor]
         conditions.append(Phone.model.in_(keys))
@@ -64,6 +67,8 @@ def places(wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:
         found.append(Phone.site_id.in_(select(Site.id).where(Site.company_id == company)))
     if (profile := number(wanted.get("profile"))) is not None:
         found.append(Phone.profile_id == profile)
+    if (upload := number(wanted.get("import"))) is not None:
+        found.append(Phone.import_id == upload)
     return found
 
 

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import (
+    BooleanField,
     FieldList,
     Form,
     FormField,
@@ -23,6 +24,7 @@ from provisioning.formats import control_refusal
 from provisioning.mac import format_mac, normalise_mac
 from provisioning.registry import Model, registry
 from provisioning.render import carriable
+from webapp.config import MOST_ARMED_HOURS
 from webapp.extensions import db
 from webapp.forms import (
     models_by_vendor,
@@ -36,7 +38,39 @@ from webapp.models import Phone
 from webapp.selection import number
 
 MOST_LINES = 64
+MOST_OVERLAP_DAYS = 30
 CARRIED = ("user", "password", "auth_user", "display_name", "label")
+
+
+class ArmForm(FlaskForm):
+    hours = IntegerField(
+        _l("Hours"),
+        [
+            InputRequired(_l("For how many hours?")),
+            NumberRange(1, MOST_ARMED_HOURS, _l("From 1 to %(max)s hours")),
+        ],
+        render_kw={"min": 1, "max": MOST_ARMED_HOURS},
+    )
+
+
+class NewKeyForm(FlaskForm):
+    days = IntegerField(
+        _l("The old keys work for this many days"),
+        [
+            InputRequired(_l("For how many days?")),
+            NumberRange(0, MOST_OVERLAP_DAYS, _l("From 0 to %(max)s days")),
+        ],
+        default=7,
+        render_kw={"min": 0, "max": MOST_OVERLAP_DAYS},
+        description=_l(
+            "A phone learns its new key with its next file, which the old key still gives it."
+            " 0 stops the old keys at once, for those in wrong hands: then open the windows too."
+        ),
+    )
+    again = BooleanField(
+        _l("Also phones whose key before the present one still works"),
+        description=_l("They may not have learned the present one yet, and it stops with this."),
+    )
 
 
 class LineForm(Form):
