@@ -166,7 +166,7 @@ def serve_one(phone, connection, keys):
             connection.close()
             return
         if manner in ("garbage", "banner"):
-            connection.sendall(secrets.token_bytes(300) + b"\r\n")
+            connection.sendall(b"\xff" + secrets.token_bytes(300) + b"\r\n")
             while manner == "banner":
                 connection.sendall(b"no SSH here " * 500)
             connection.close()
