@@ -36,3 +36,7 @@ class UnknownModelError(ProvisioningError):
 
 class UnsafeValueError(ProvisioningError):
     """A value that the format of the phone's file cannot carry."""
+
+
+class FunctionKeyError(ProvisioningError):
+    """A key that means nothing, or that a phone does not have or cannot do."""

@@ -41,6 +41,21 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """What a key beside the display does: `kind` is one of `provisioning.keys.KINDS`.
+
+    `module` 0 is the phone itself, 1 and on its expansion modules; `position` counts from 1.
+    """
+
+    module: int
+    position: int
+    kind: str
+    line: int = 1
+    value: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """What a phone shows at the door besides its address."""
 
@@ -59,3 +74,4 @@ class Phone:
     secrets: Secrets
     url: str = ""
     login: Login | None = None
+    keys: tuple[Key, ...] = ()

@@ -12,6 +12,7 @@ from typing import Any
 
 from provisioning.errors import N_, UnknownModelError
 from provisioning.formats import FORMATS, Format
+from provisioning.key_abilities import NO_KEYS, Ability, ability_of
 from provisioning.limits import LIMITS
 from provisioning.model import Phone
 from provisioning.resync import Resync as Resync
@@ -43,6 +44,7 @@ class Family:
     data: dict[str, Any]
     settings: frozenset[str]
     limits: tuple[str, ...]
+    keys: dict[str, Any]
     bootstrap: str
     login: bool
 
@@ -103,6 +105,7 @@ class Model:
     data: dict[str, Any]
     names: tuple[str, ...]
     aliases: tuple[str, ...]
+    key_ability: Ability = NO_KEYS
 
     @property
     def format(self) -> Format:
@@ -242,6 +245,7 @@ def _family(key: str, folder: Path, toml: dict[str, Any]) -> Family:
         data=entry.get("data", {}),
         settings=_heeded(template),
         limits=tuple(LIMITS[name] for name in entry.get("limits", ())),
+        keys=entry.get("keys", {}),
         bootstrap=entry.get("bootstrap", ""),
         login="phone.login." in template,
     )
@@ -283,6 +287,7 @@ def _model(key: str, vendor: Vendor, entry: dict[str, Any], names: tuple[str, ..
         data=family.data | entry["data"],
         names=names,
         aliases=tuple(entry["aliases"]),
+        key_ability=ability_of(family.keys, family.data | entry["data"]),
     )
 
 

@@ -8,6 +8,8 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from provisioning.errors import N_, ProvisioningError, UnsafeValueError
+from provisioning.key_abilities import for_template, refuse_key
+from provisioning.keys import refuse_twins
 from provisioning.model import Line, Phone
 from provisioning.registry import Model, Registry, registry
 from provisioning.settings import offset_minutes
@@ -68,6 +70,10 @@ def refuse_impossible(phone: Phone, model: Model) -> None:
         raise ProvisioningError(
             N_("%(model)s registers all its lines at one SIP server"), model=model.name
         )
+    refuse_twins(phone.keys)
+    for key in phone.keys:
+        accounts = [line.number for line in phone.lines]
+        refuse_key(model, key, accounts, str(phone.settings["voicemail.number"]))
     secrets = phone.secrets
     if not (secrets.admin_password and secrets.user_password and secrets.menu_pin):
         raise ProvisioningError(N_("The phone has no passwords of its own yet"))
@@ -98,10 +104,14 @@ def _environment(model: Model) -> Environment:
 
 
 def _context(phone: Phone, model: Model) -> dict[str, object]:
-    """`slots` are all lines the model has, None where the phone uses none; `first` is its first."""
+    """`slots` are all lines the model has, None where the phone uses none; `first` is its first.
+
+    `keys` are all keys in the family's words, `keyed` those of the phone itself by their place.
+    """
     slots: list[Line | None] = [None] * model.lines
     for line in phone.lines:
         slots[line.number - 1] = line
+    keys = for_template(phone, model)
     return {
         "phone": phone,
         "model": model,
@@ -111,6 +121,8 @@ def _context(phone: Phone, model: Model) -> dict[str, object]:
         "secrets": phone.secrets,
         "slots": slots,
         "first": next(filter(None, slots), None),
+        "keys": keys,
+        "keyed": {key["position"]: key for key in keys if not key["module"]},
         "comes_back": bool(phone.url) and phone.settings["provisioning.mode"] == "server",
         **model.vendor.quirks(phone),
     }
@@ -145,4 +157,6 @@ def _values(phone: Phone) -> Iterator[tuple[str, str]]:
         yield key, str(value)
     for field in fields(phone.secrets):
         yield f"secrets.{field.name}", getattr(phone.secrets, field.name)
+    for own in phone.keys:
+        yield f"keys.{own.module}.{own.position}.label", own.label
     yield "url", phone.url
