@@ -11,6 +11,7 @@ ENTITIES = {
     "phones": _l("Phones"),
     "sites": _l("Sites"),
     "settings": _l("Settings"),
+    "computers": _l("Computers"),
     "logs": _l("Logs"),
     "users": _l("Users"),
     "departments": _l("Departments"),
@@ -22,6 +23,7 @@ ACTIONS = {
     "write": _l("Change"),
     "provision": _l("Provision"),
     "reveal": _l("Show secrets"),
+    "control": _l("Control"),
 }
 
 

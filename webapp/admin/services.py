@@ -23,7 +23,7 @@ SEEDS = {
     "support": {
         name
         for name in PERMISSIONS
-        if name.startswith(("phones.", "sites.", "settings.read", "settings.write", "logs."))
+        if name.startswith(("phones.", "sites.", "settings.", "computers.", "logs."))
     },
     "developer": set[str](),
 }

@@ -2,6 +2,17 @@
 
 from webapp.models.alert import Alert, Ban
 from webapp.models.audit import AuditEntry
+from webapp.models.command import VERBS, Command, Snapshot
+from webapp.models.computer import (
+    Account,
+    AddressUse,
+    Agent,
+    Computer,
+    ComputerUse,
+    Connection,
+    EnrolCode,
+    SessionEvent,
+)
 from webapp.models.day_count import DayCount
 from webapp.models.delivery import Delivery, PhonePin
 from webapp.models.department import PERMISSIONS, Department, DepartmentPermission
@@ -20,16 +31,25 @@ from webapp.models.walk_in import WalkIn
 
 __all__ = [
     "PERMISSIONS",
+    "VERBS",
+    "Account",
+    "AddressUse",
+    "Agent",
     "Alert",
     "ApiToken",
     "AuditEntry",
     "Ban",
     "Bootstrap",
+    "Command",
     "Company",
+    "Computer",
+    "ComputerUse",
+    "Connection",
     "DayCount",
     "Delivery",
     "Department",
     "DepartmentPermission",
+    "EnrolCode",
     "Fetch",
     "FunctionKey",
     "ImportChange",
@@ -41,11 +61,13 @@ __all__ = [
     "Run",
     "RunStep",
     "SelfTest",
+    "SessionEvent",
     "SettingValue",
     "SheetImport",
     "SignIn",
     "SipServer",
     "Site",
+    "Snapshot",
     "Stray",
     "User",
     "UserSession",

@@ -38,11 +38,17 @@ def fresh_key() -> tuple[str, str]:
 
 
 class Company(Named):
+    """`programs` may be opened on its computers, one a line; windows named in `keep_open` stay when
+    all others are closed. `hide_titles`: nobody here sees the titles of their windows."""
+
     __tablename__ = "companies"
     __audited__ = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(130), unique=True)
+    programs: Mapped[str | None] = mapped_column(Text)
+    keep_open: Mapped[str | None] = mapped_column(Text)
+    hide_titles: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
 
