@@ -37,7 +37,15 @@ COMMANDS = {
 }
 
 # Commands of a group that live in a module of their own.
-BELOW = {"phones": {"fetch": "fetch", "import": "imports"}}
+BELOW = {
+    "phones": {
+        "deliver": "deliver",
+        "fetch": "fetch",
+        "import": "imports",
+        "set-address": "set_address",
+    },
+    "runs": {"resume": "rollouts", "rollback": "rollouts", "rollout": "rollouts"},
+}
 
 
 class Commands(click.Group):

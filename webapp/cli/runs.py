@@ -17,6 +17,7 @@ from provisioning.registry import registry
 from webapp.cli import application
 from webapp.extensions import db
 from webapp.models import Phone, Run, Site
+from webapp.models.run import PUSHING
 from webapp.runs import services
 
 PAUSE = 0.5
@@ -34,6 +35,7 @@ def group() -> None:
 @click.option("--import", "import_id", type=int, help="Phones that this upload added or changed.")
 @click.option("--mac", "macs", multiple=True, help="This phone; may be given several times.")
 @click.option("--all", "everything", is_flag=True, help="Every phone there is.")
+@click.option("--deliver", is_flag=True, help="Then tell the phones whose file changed.")
 @click.option("--watch", "-w", "follow", is_flag=True, help="Follow it to its end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def start(
@@ -42,6 +44,7 @@ def start(
     import_id: int | None,
     macs: tuple[str, ...],
     everything: bool,
+    deliver: bool,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -49,15 +52,34 @@ def start(
     if not (site or model or import_id or macs or everything):
         raise click.UsageError("Say which phones: --site, --model, --import, --mac or --all.")
     with application():
-        try:
-            run = services.start(wanted(site, model, import_id, macs), None, import_id)
-        except ProvisioningError as error:
-            raise click.UsageError(str(error)) from error
-        db.session.commit()
-        services.send(run)
-        if follow:
-            sys.exit(watched(run.id, as_json))
-        click.echo(json.dumps(facts(run)) if as_json else f"Run {run.id}: {run.total} phones")
+        options = {"deliver": True} if deliver else None
+        begin(
+            wanted(site, model, import_id, macs), "provision", options, import_id, follow, as_json
+        )
+
+
+def begin(
+    phones: Select[Phone],
+    kind: str,
+    options: dict[str, Any] | None,
+    import_id: int | None,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    try:
+        run = services.start(phones, None, import_id, kind=kind, options=options)
+    except ProvisioningError as error:
+        raise click.UsageError(str(error)) from error
+    started(run, follow, as_json)
+
+
+def started(run: Run, follow: bool, as_json: bool) -> None:
+    """Commit, wake a worker, and follow the run or say what it is."""
+    db.session.commit()
+    services.send(run)
+    if follow:
+        sys.exit(watched(run.id, as_json))
+    click.echo(json.dumps(facts(run)) if as_json else f"Run {run.id}: {run.total} phones")
 
 
 @group.command()
@@ -79,13 +101,13 @@ def list_runs(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    table = Table("run", "state", "phones", "done", "failed", "left", "started")
+    table = Table("run", "kind", "state", "phones", "done", "failed", "left", "started")
     for row in rows:
         table.add_row(*(str(row[key]) for key in COLUMNS))
     Console().print(table)
 
 
-COLUMNS = ("id", "state", "total", "done", "failed", "left", "created_at")
+COLUMNS = ("id", "kind", "state", "total", "done", "failed", "left", "created_at")
 
 
 @group.command()
@@ -107,8 +129,12 @@ def known(run_id: int) -> Run:
     return run
 
 
-def wanted(site: str, model: str, import_id: int | None, macs: tuple[str, ...]) -> Select[Phone]:
+def wanted(
+    site: str, model: str, import_id: int | None, macs: tuple[str, ...], stale: bool = False
+) -> Select[Phone]:
     query = select(Phone) if import_id is None else services.of_import(None, import_id)
+    if stale:
+        query = query.where(Phone.is_in_state("stale"))
     if site:
         named = [Site.name == site] + ([Site.id == int(site)] if site.isdecimal() else [])
         ids = list(db.session.scalars(select(Site.id).where(or_(*named))))
@@ -127,7 +153,11 @@ def wanted(site: str, model: str, import_id: int | None, macs: tuple[str, ...]) 
 
 def phone_id(text: str) -> int:
     """A phone that is not there is a mistake, not a phone less."""
-    found = db.session.scalar(select(Phone.id).where(Phone.mac == normalise_mac(text)))
+    try:
+        mac = normalise_mac(text)
+    except ProvisioningError as error:
+        raise click.UsageError(str(error)) from error
+    found = db.session.scalar(select(Phone.id).where(Phone.mac == mac))
     if found is None:
         raise click.UsageError(f"There is no phone {text}.")
     return found
@@ -137,6 +167,7 @@ def facts(run: Run, failures: bool = False) -> dict[str, Any]:
     now = services.progress(run, lines=0, failures=10_000 if failures else 0)
     found: dict[str, Any] = {
         "id": run.id,
+        "kind": run.kind,
         "state": run.state,
         "total": run.total,
         "done": now.done,
@@ -147,6 +178,12 @@ def facts(run: Run, failures: bool = False) -> dict[str, Any]:
         "seconds": round(now.seconds, 1),
         "created_at": run.created_at.isoformat(timespec="seconds"),
     }
+    if run.kind in PUSHING:
+        found |= {"returned": now.returned, "stage": run.stage + 1}
+    if run.message:
+        found["message"] = run.message % (run.params or {})
+    if following := (run.options or {}).get("next"):
+        found["next"] = following
     if failures:
         found["failures"] = [
             {"mac": step.mac, "reason": step.message % (step.params or {})} for step in now.failures
@@ -165,7 +202,7 @@ def watched(run_id: int, as_json: bool) -> int:
             run = known(run_id)
             now = services.progress(run, lines=0, failures=0)
             bar.update(shown, completed=now.ended, total=now.total)
-            if run.is_over:
+            if run.is_over or (run.state == "halted" and not now.waiting):
                 break
             time.sleep(PAUSE)
     result = facts(run, failures=True)
@@ -177,6 +214,8 @@ def watched(run_id: int, as_json: bool) -> int:
 
 
 def tell(result: dict[str, Any]) -> None:
+    if "message" in result:
+        click.echo(result["message"])
     for failure in result["failures"]:
         click.echo(f"{format_mac(failure['mac'])}: {failure['reason']}")
     click.echo(
