@@ -101,8 +101,8 @@ def test_an_address_is_never_a_command(url):
 
 
 def shell_word(text):
-    """Quoted in another way than by the code under test."""
-    return "".join("\\{" * (c == "{") or "\\" + c for c in text)
+    """Quoted in another way than by the code under test; braces stand for names in commands."""
+    return "".join("\\" + c for c in text).replace("{", "{{").replace("}", "}}")
 
 
 def test_a_file_is_handed_over_unchanged():
