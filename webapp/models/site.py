@@ -25,6 +25,8 @@ from webapp.secretbox import Sealed
 PRIVATE_NETWORKS = (
     "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 169.254.0.0/16 ::1/128 fc00::/7 fe80::/10"
 )
+POLICIES = ("lan", "armed", "strict")
+DOOR_AUTHS = ("none", "basic", "digest")
 
 
 def digest(key: str) -> str:

@@ -1,9 +1,10 @@
 import ipaddress
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import RadioField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
@@ -12,6 +13,7 @@ from webapp.forms import stripped
 from webapp.models import Company, Site
 from webapp.models.site import PRIVATE_NETWORKS
 
+OF_DOOR = ("policy", "door_auth", "certificate_required")
 OVERLAPS = {"0": 0, "24": 24, "168": 168}
 
 
@@ -31,10 +33,45 @@ class SiteForm(FlaskForm):
         ),
     )
 
+    policy = RadioField(
+        _l("Who gets the files of its phones"),
+        choices=[
+            SelectChoice("lan", _l(
+                "Its networks: whoever asks from one of them, always. For phones that nobody from"
+                " elsewhere can reach."
+            )),
+            SelectChoice("armed", _l(
+                "Windows: a phone is open for a while after it was entered. Who fetches its file"
+                " first pins it to that network, and it stays open for that one."
+            )),
+            SelectChoice("strict", _l(
+                "Strict: the key of the site gives no file, only a phone's own address, and only"
+                " while the phone is open. Some models cannot be used so."
+            )),
+        ],
+        default="armed",
+    )  # fmt: skip
+    door_auth = RadioField(
+        _l("What a phone must show besides its address"),
+        choices=[
+            SelectChoice("none", _l("Nothing")),
+            SelectChoice("basic", _l(
+                "Its own name and password (Basic): they can be read on the way, so use HTTPS"
+            )),
+            SelectChoice("digest", _l("Its own name and password (Digest)")),
+        ],
+        default="none",
+    )  # fmt: skip
+    certificate_required = BooleanField(
+        _l("Only phones that show the certificate of their maker"),
+        description=_l("The proxy in front must ask for it and pass it on, over HTTPS."),
+    )
+
     def __init__(self, site: Site | None = None) -> None:
-        data = {"networks": "\n".join(PRIVATE_NETWORKS.split())}
+        data: dict[str, Any] = {"networks": "\n".join(PRIVATE_NETWORKS.split())}
         if site:
             data = {"name": site.name, "networks": "\n".join(site.networks.split())}
+            data |= {name: getattr(site, name) for name in OF_DOOR}
         super().__init__(data=data | {"company_id": site.company_id if site else 0})
         self.site = site
         companies = db.session.scalars(Company.by_name())

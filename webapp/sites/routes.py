@@ -22,6 +22,7 @@ from webapp.config import Config
 from webapp.extensions import db, utcnow
 from webapp.models import Company, Phone, SheetImport, Site
 from webapp.sites import services
+from webapp.sites.door import door_of, set_policy
 from webapp.sites.forms import OVERLAPS, RotateForm, SiteForm
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
@@ -59,6 +60,7 @@ def written(site: Site | None, form: SiteForm) -> ResponseReturnValue:
     else:
         site.company = db.session.scalar(Company.named(company)) or Company(name=company)
         site.name, site.networks = form.name.data, " ".join(form.networks.data.split())
+    set_policy(site, form.policy.data, form.door_auth.data, form.certificate_required.data)
     db.session.commit()
     flash(_("%(name)s is saved", name=str(site)), "ok")
     return redirect(url_for("sites.show", site_id=site.id), 303)
@@ -93,6 +95,7 @@ def page(site: Site, shown: bool) -> Response:
             addresses=services.addresses(url if shown else url.replace(site.key, HIDDEN)),
             tftp_port=config.tftp_port,
             states=services.states(site),
+            door=door_of(site),
             overlap=bool(site.previous_until and site.previous_until > utcnow()),
         )
     )
