@@ -3,9 +3,11 @@
 To make one and to close it costs as much as all packets of a phone's file.
 """
 
+import select
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from provisioning.transports.tftp_sockets import Peer, Poller
@@ -24,13 +26,15 @@ UNBLOCKED_DATAGRAMS = socket.SOCK_DGRAM | SOCK_NONBLOCK
 class Line:
     """A socket connected to one client: the kernel drops what others send to its port."""
 
-    __slots__ = ("fd", "home", "recv", "send", "sock", "transfer")
+    __slots__ = ("_anything", "fd", "home", "recv", "send", "sock", "transfer")
 
     def __init__(self, sock: socket.socket, home: Peer) -> None:
         self.sock, self.home, self.fd = sock, home, sock.fileno()
         self.recv: Callable[[int], bytes] = sock.recv
         self.send: Callable[[bytes], int] = sock.send
         self.transfer: Transfer | None = None
+        self._anything = select.poll()
+        self._anything.register(self.fd, select.POLLIN)
 
     def connect(self, peer: Peer) -> None:
         """Turn to this client, and forget what the one before has still said.
@@ -38,13 +42,9 @@ class Line:
         The new one does not know our port before we write to it: whatever waits is not its.
         """
         self.sock.connect(peer)
-        while True:
-            try:
+        while self._anything.poll(0):  # to be told by an exception would cost six times as much
+            with suppress(OSError):  # ICMP: the client before has closed its port
                 self.recv(MAX_ANSWER)
-            except BlockingIOError:
-                return
-            except OSError:  # ICMP: the client before has closed its port
-                continue
 
 
 class Lines:

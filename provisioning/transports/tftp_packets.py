@@ -5,6 +5,8 @@ Nothing here knows about sockets; what cannot be read raises `Malformed`.
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 RRQ, WRQ, DATA, ACK, ERROR, OACK = range(1, 7)
@@ -21,7 +23,12 @@ MAX_DIGITS = 10  # of an option's value; int() of thousands of digits costs real
 
 MODES = ("octet", "netascii")
 
+AGREED = ("blksize", "timeout", "windowsize")
+
 _HEADER = struct.Struct("!HH")
+READY = 256  # blocks of which head and acknowledgement lie ready: no phone's own file has more
+DATA_HEADS = [_HEADER.pack(DATA, number) for number in range(READY)]
+ACKS = [_HEADER.pack(ACK, number) for number in range(READY)]
 
 
 class Malformed(Exception):  # noqa: N818 - a word about the packet, not about the program
@@ -53,13 +60,22 @@ def opcode(datagram: bytes) -> int:
 def parse_request(datagram: bytes, address: str, port: int) -> TftpRequest:
     if len(datagram) > MAX_REQUEST:
         raise Malformed("longer than 512 octets")
-    fields = datagram[2:].split(b"\0")
-    if len(fields) < 3 or not fields[0]:
-        raise Malformed("no file name, no mode or no final NUL")
-    mode = _text(fields[1]).lower()
+    name, _, rest = datagram[2:].partition(b"\0")
+    if not name:
+        raise Malformed("no file name")
+    mode, options = _mode_and_options(rest)
+    return TftpRequest(_text(name), address, port, mode, options)
+
+
+@lru_cache(maxsize=256)  # the phones of a site ask for different files in the same words
+def _mode_and_options(rest: bytes) -> tuple[str, Mapping[str, str]]:
+    fields = rest.split(b"\0")
+    if len(fields) < 2:
+        raise Malformed("no mode or no final NUL")
+    mode = _text(fields[0]).lower()
     if mode not in MODES:
         raise Malformed("neither octet nor netascii")
-    return TftpRequest(_text(fields[0]), address, port, mode, _options(fields[2:-1]))
+    return mode, MappingProxyType(_options(fields[1:-1]))
 
 
 def _options(fields: list[bytes]) -> dict[str, str]:
@@ -84,21 +100,25 @@ def negotiate(request: TftpRequest, size: int) -> Terms:
     """Agree to what can be read and kept; RFC 2347 wants the rest left out of the OACK."""
     if not request.options:
         return DEFAULT_TERMS
-    accepted: dict[str, int] = {}
-    block_size = _number(request, "blksize")
-    if block_size >= BLOCK_SIZES.start:
-        accepted["blksize"] = min(block_size, BLOCK_SIZES[-1])
-    timeout = _number(request, "timeout")
-    if timeout in TIMEOUTS:
-        accepted["timeout"] = timeout
     # The size that netascii makes of a file is not the size the client will have (RFC 2349
     # speaks of octets), so like tftpd-hpa we do not promise one.
-    if _number(request, "tsize") >= 0 and request.mode == "octet":
+    tells_size = _number(request.options.get("tsize", "")) >= 0 and request.mode == "octet"
+    return _terms(*map(request.options.get, AGREED), size if tells_size else None)
+
+
+@lru_cache(maxsize=256)
+def _terms(blksize: str | None, timeout: str | None, window: str | None, size: int | None) -> Terms:
+    accepted: dict[str, int] = {}
+    blocks, seconds, in_a_row = (_number(text or "") for text in (blksize, timeout, window))
+    if blocks >= BLOCK_SIZES.start:
+        accepted["blksize"] = min(blocks, BLOCK_SIZES[-1])
+    if seconds in TIMEOUTS:
+        accepted["timeout"] = seconds
+    if size is not None:
         accepted["tsize"] = size
-    window = _number(request, "windowsize")
-    if window >= 1:
-        blocks = MAX_WINDOW_BYTES // accepted.get("blksize", BLOCK_SIZE)
-        accepted["windowsize"] = min(window, MAX_WINDOW, blocks)
+    if in_a_row >= 1:
+        room = MAX_WINDOW_BYTES // accepted.get("blksize", BLOCK_SIZE)
+        accepted["windowsize"] = min(in_a_row, MAX_WINDOW, room)
     return Terms(
         accepted.get("blksize", BLOCK_SIZE),
         accepted.get("windowsize", 1),
@@ -107,8 +127,7 @@ def negotiate(request: TftpRequest, size: int) -> Terms:
     )
 
 
-def _number(request: TftpRequest, name: str) -> int:
-    text = request.options.get(name, "")
+def _number(text: str) -> int:
     # isdecimal() alone is true of Arabic digits, which int() reads and no phone means.
     if len(text) <= MAX_DIGITS and text.isascii() and text.isdecimal():
         return int(text)
@@ -120,12 +139,12 @@ def netascii(body: bytes) -> bytes:
     return body.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n")
 
 
-def data(number: int, payload: bytes) -> bytes:
-    return _HEADER.pack(DATA, number & 0xFFFF) + payload
+def data_head(number: int) -> bytes:
+    return DATA_HEADS[number] if number < READY else _HEADER.pack(DATA, number & 0xFFFF)
 
 
 def ack(number: int) -> bytes:
-    return _HEADER.pack(ACK, number & 0xFFFF)
+    return ACKS[number] if number < READY else _HEADER.pack(ACK, number & 0xFFFF)
 
 
 def error(code: int, words: str) -> bytes:

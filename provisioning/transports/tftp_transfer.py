@@ -172,11 +172,13 @@ class Transfer:
                 self._send(self._opening)
                 return
             size, number = self._block_size, self._acked
-            at, until = number * size, min(number + self._window, self._last)
+            until = number + self._window
+            if until > self._last:
+                until = self._last
             while number < until:
+                at = number * size
                 number += 1
-                self._send(packets.data(number, self._body[at : at + size]))
-                at += size
+                self._send(packets.data_head(number) + self._body[at : at + size])
                 if number > self._highest:
                     self._highest, self._awaited = number, packets.ack(number)
         except (BlockingIOError, InterruptedError):
