@@ -195,6 +195,8 @@
     area.remove();
   }
 
+  on("click", "[data-print]", () => window.print());
+
   on("click", "[data-reveal]", (button) => {
     const input = document.getElementById(button.dataset.reveal);
     const shown = input.type === "text";

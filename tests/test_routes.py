@@ -20,6 +20,9 @@ PUBLIC = {
     "account.language": "the sign-in page is read before signing in",
     "account.theme": "the same",
     "setup.first": "its address is the secret",
+    "walk_in.show": "its address is the secret, on a label",
+    "walk_in.use": "the same",
+    "walk_in.arriving": "its cookie says who used a label",
     "api.sign_in_for_a_token": "the way in of programs",
 }
 APP = create_app(make_config(Path("/nonexistent")))

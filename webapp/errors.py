@@ -19,13 +19,13 @@ from webapp.security import is_api
 from webapp.user_agent import printable
 
 log = logging.getLogger("belldesk.web")
-KEY = re.compile(r"/p/[^/]+", re.IGNORECASE)
+KEY = re.compile(r"/([pw])/[^/]+", re.IGNORECASE)
 PAGES = {403, 404, 422, 429, 500}
 
 
 def loggable(path: str) -> str:
-    """The path on one line, without a site's key: phones ask also where no door is for them."""
-    return printable(KEY.sub("/p/•••", path), 300)
+    """The path on one line, without a key or a label's code: phones ask where no door is too."""
+    return printable(KEY.sub(r"/\1/•••", path), 300)
 
 
 def init_app(app: Flask) -> None:
