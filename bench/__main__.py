@@ -22,6 +22,8 @@ PARTS = {
     "tftp": "bench.tftp_figures",
     "render": "bench.render",
     "notify": "bench.notify",
+    "ssh": "bench.ssh",
+    "http_push": "bench.http_push",
 }
 LINE = "{:<58} {:>9} {:>10}  {}"
 

@@ -63,7 +63,7 @@ class _Errand:
         self._values = {
             "user": peer.user,
             "password": peer.password,
-            "password64": b64encode(peer.password.encode()).decode(),
+            "password64": b64encode(peer.password.encode(errors="replace")).decode(),
             "url": url,
             "mac": peer.mac.lower(),
             "MAC": peer.mac.upper(),

@@ -121,6 +121,8 @@ def check_address(text: str) -> None:
 def check_login(peer: Peer) -> None:
     if not peer.user or not peer.password:
         raise PushError(words.NO_LOGIN)
+    if not (peer.user + peer.password).isprintable():  # line breaks, halves of surrogates
+        raise PushError(words.ODD_LOGIN)
 
 
 def printable(text: str) -> str:

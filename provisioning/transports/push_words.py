@@ -27,6 +27,7 @@ TOLD_RESTARTS = N_("The phone was told to restart, and fetches its configuration
 NO_ADDRESS = N_("“%(text)s” is not an IP address: type the one the phone shows in its menu")
 NOT_A_PHONE = N_("%(text)s is not the address of one phone: type the one it shows in its menu")
 NO_LOGIN = N_("The phone wants a name and a password: enter those of its own web page")
+ODD_LOGIN = N_("The phone's name or password holds a character nobody can type: correct its login")
 UNKNOWN_LOGIN = N_("The phone wants a proof that is not supported; only its web page can help")
 WRONG_LOGIN = N_("The phone refuses the name or the password: correct its login and try again")
 CHANGED_CERTIFICATE = N_(

@@ -10,7 +10,7 @@ import pytest
 from provisioning.resync import read_resync
 from provisioning.transports import push_words as words
 from provisioning.transports.push import Peer, Times, http_push
-from tests.daemons import free_port
+from tests.daemons import free_port, install, need, running
 from tests.provisioning.transports.push_phones import (
     PASSWORD,
     QUICK,
@@ -172,6 +172,22 @@ def test_without_a_password_nothing_is_sent():
         assert (done.success, done.message) == (False, words.NO_LOGIN)
 
 
+@pytest.mark.parametrize("password", ["a\nb", "a\0b", "\ud800", "a\x1b"])
+def test_a_password_that_nobody_can_type_is_refused(password):
+    with phone("fanvil", "--tls", "--manner", "basic") as fanvil:
+        for way in (FANVIL, RESTART):
+            done, _ = push(fanvil.peer(password=password), way)
+            assert (done.success, done.message) == (False, words.ODD_LOGIN)
+        assert fanvil.done == []
+
+
+def test_a_password_of_other_alphabets_is_proven():
+    word = "пароль €uro “ü”"
+    for manner in ("ok", "basic", "digest"):
+        with phone("fanvil", "--tls", "--manner", manner, "--password", word) as fanvil:
+            assert push(fanvil.peer(password=word), FANVIL)[0].success
+
+
 def test_a_proof_that_is_not_known_is_said():
     with phone("fanvil", "--tls", "--manner", "strange-proof") as fanvil:
         assert push(fanvil.peer())[0].message == words.UNKNOWN_LOGIN
@@ -238,6 +254,31 @@ def test_a_phone_whose_certificate_is_pinned_is_never_spoken_to_without_it():
         done, _ = push(fanvil.peer(fingerprint="sha256:" + "0" * 64), FANVIL)
         assert not done.success
         assert fanvil.done == []
+
+
+def test_old_tls_is_spoken_only_where_the_data_demands_it(tmp_path):
+    need("openssl")
+    key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
+    install(
+        *("openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-sha1", "-days", "1"),
+        *("-subj", "/CN=phone", "-keyout", key, "-out", certificate),
+    )
+
+    def command(port):
+        weak = ("-tls1", "-cipher", "DEFAULT:@SECLEVEL=0")
+        about = ("-accept", f"127.0.0.1:{port}", "-key", key, "-cert", certificate)
+        return ["openssl", "s_server", "-quiet", "-www", *about, *weak]
+
+    def greet(port):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+
+    with running(command, greet, OSError, tmp_path) as port:
+        peer = Peer("127.0.0.1", "0c383e000001", "fanvil-x1sg", "admin", PASSWORD, port=port)
+        done, _ = push(peer, replace(RESTART, schemes=("https",)))
+        assert (done.success, done.message) == (False, words.NO_TLS)
+        done, _ = push(peer, replace(RESTART, schemes=("https",), old_tls=True))
+        assert done.success, done
+        assert done.fingerprint.startswith("sha256:")
 
 
 # What phones, and others in their place, do wrong

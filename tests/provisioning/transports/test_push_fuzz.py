@@ -36,7 +36,9 @@ LINES = st.sampled_from(
         *(b"0123456789abcdef", b"Submit Success", b"logonButton"),
     ]
 )
-HTTP = st.lists(LINES | st.binary(max_size=20), max_size=12).map(b"\r\n".join)
+ANY = st.lists(LINES | st.binary(max_size=20), max_size=12)
+STATUS = st.sampled_from([200, 301, 302, 308, 401, 403, 503]).map(lambda n: b"HTTP/1.1 %d x" % n)
+HTTP = st.tuples(STATUS | LINES, ANY).map(lambda made: b"\r\n".join([made[0], *made[1]]))
 SSH = st.tuples(
     st.sampled_from(
         [b"SSH-2.0-dropbear\r\n", b"SSH-1.5-x\n", b"SSH-2.0\r\n", b"SSH-\xff\r\n", b""]
