@@ -16,7 +16,7 @@ from webapp.models import Phone, RunStep, Site, User
 
 FILTERS = (
     *("q", "state", "model", "vendor", "site", "company", "profile", "before_revision"),
-    *("firmware", "advice", "not_taken", "import"),
+    *("firmware", "advice", "not_taken", "import_id"),
 )
 STATES = ("current", "stale", "never")
 
@@ -26,7 +26,7 @@ def filtered(user: User, wanted: Mapping[str, str]) -> Select[Phone]:
 
     `before_revision`: an ISO time; only phones whose newest file is older, or that have none.
     `state` may also be silent or armed, `advice` is what is said of their firmware; `not_taken` the
-    id of a run whose file they have not taken yet, nor a newer one; `import` that of the upload
+    id of a run whose file they have not taken yet, nor a newer one; `import_id` that of the upload
     that added them.
     """
     query = Phone.visible_to(user)
@@ -67,7 +67,7 @@ def places(wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:
         found.append(Phone.site_id.in_(select(Site.id).where(Site.company_id == company)))
     if (profile := number(wanted.get("profile"))) is not None:
         found.append(Phone.profile_id == profile)
-    if (upload := number(wanted.get("import"))) is not None:
+    if (upload := number(wanted.get("import_id"))) is not None:
         found.append(Phone.import_id == upload)
     return found
 

@@ -39,9 +39,11 @@ COMMANDS = {
 # Commands of a group that live in a module of their own.
 BELOW = {
     "phones": {
+        "arm": "arm",
         "deliver": "deliver",
         "fetch": "fetch",
         "import": "imports",
+        "rotate-key": "rotate_key",
         "set-address": "set_address",
     },
     "runs": {"resume": "rollouts", "rollback": "rollouts", "rollout": "rollouts"},

@@ -16,8 +16,9 @@ from webapp import audit, provision
 from webapp.cli import application
 from webapp.extensions import db
 from webapp.models import Company, Site
-from webapp.models.site import PRIVATE_NETWORKS
+from webapp.models.site import DOOR_AUTHS, POLICIES, PRIVATE_NETWORKS
 from webapp.sites import services
+from webapp.sites.door import door_of, set_policy
 
 NOT_FOUND = 1
 
@@ -103,6 +104,27 @@ def dhcp(site: str, server: str, vendors: tuple[str, ...]) -> None:
     click.echo(text, nl=False)
 
 
+@group.command("set-policy")
+@click.argument("site")
+@click.argument("policy", type=click.Choice(POLICIES))
+@click.option("--auth", type=click.Choice(DOOR_AUTHS), help="What phones must show besides.")
+@click.option("--certificate/--no-certificate", default=None, help="Their maker's certificate too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def change_policy(
+    site: str, policy: str, auth: str | None, certificate: bool | None, as_json: bool
+) -> None:
+    """Choose whom a site lets in. What is not said stays as it is."""
+    with application():
+        chosen = found(site)
+        wanted = chosen.certificate_required if certificate is None else certificate
+        set_policy(chosen, policy, auth or chosen.door_auth, wanted)
+        db.session.commit()
+        waiting = door_of(chosen).waiting
+        told(chosen, as_json, with_key=False)
+    if waiting:
+        click.echo(f"Provision its phones: {waiting} cannot be told their address yet.", err=True)
+
+
 @group.command()
 @click.argument("site")
 @click.option("--key", "with_key", is_flag=True, help="With its address; this is recorded.")
@@ -144,6 +166,9 @@ def told(site: Site, as_json: bool, with_key: bool) -> None:
         "name": site.name,
         "networks": site.networks.split(),
         "phones": {"current": current, "stale": stale, "never": never},
+        "policy": site.policy,
+        "door_auth": site.door_auth,
+        "certificate_required": site.certificate_required,
         "old_key_until": site.previous_until.isoformat() if site.previous_until else None,
     }
     if with_key:

@@ -20,7 +20,7 @@ from webapp.imports.forms import PreviewForm, UploadForm
 from webapp.imports.shown import Shown
 from webapp.imports.undo import undo as take_back
 from webapp.jobs.queue import enqueue
-from webapp.models import SheetImport
+from webapp.models import Phone, SheetImport
 from webapp.paging import Key, Page, page_of
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
@@ -75,7 +75,10 @@ def again(form: UploadForm) -> Response:
 def show(import_id: int) -> ResponseReturnValue:
     draft = db.get_or_404(SheetImport, import_id)
     if draft.state != "draft":
-        return htmx.render("imports/show.html", "imports/_state.html", draft=draft)
+        open_ones = db.session.execute(Phone.open_of_import(draft.id)).one()
+        return htmx.render(
+            "imports/show.html", "imports/_state.html", draft=draft, open_ones=open_ones
+        )
     return preview(draft, form_of(draft))
 
 

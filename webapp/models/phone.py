@@ -236,6 +236,12 @@ class Phone(Model):
         return cls.armed_until > utcnow()
 
     @classmethod
+    def open_of_import(cls, import_id: int) -> Select[int, datetime | None]:
+        """How many phones that an upload added are open, and until when all of them are."""
+        query = select(func.count(cls.id), func.min(cls.armed_until))
+        return query.where(cls.import_id == import_id, cls.armed())
+
+    @classmethod
     def visible_to(cls, user: "User") -> Select[Self]:
         query = select(cls)
         return query if user.may("phones.read") else query.where(false())

@@ -1,12 +1,13 @@
 """The upload pages, used and attacked."""
 
 import io
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from tests.webapp.imports.test_imports import LIST
-from webapp.extensions import db
+from webapp.extensions import db, utcnow
 from webapp.imports import tasks
 from webapp.models import AuditEntry, Phone, SheetImport, Site, User
 
@@ -43,6 +44,17 @@ def test_commit_goes_to_the_worker_and_the_page_follows_it(bob):
     page = bob.get("/imports/1").text
     assert "every 1s" not in page
     assert "The phones are in." in page
+
+
+def test_after_the_commit_the_page_says_how_long_the_new_phones_are_open(bob):
+    send(bob)
+    bob.post("/imports/1/commit")
+    tasks.commit(1)
+    page = bob.get("/imports/1").text
+    assert "2 new phones are open for the key of their site until" in page
+    bob.post("/phones/arm", data={"all": "1", "import_id": 1, "hours": 5})
+    left = [phone.armed_until - utcnow() for phone in db.session.scalars(select(Phone))]
+    assert len(left) == 2 and all(timedelta(hours=4) < time <= timedelta(hours=5) for time in left)
 
 
 def test_the_second_click_is_refused_with_words(bob):

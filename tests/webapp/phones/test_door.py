@@ -232,6 +232,6 @@ def test_the_phones_of_one_upload_can_be_chosen(bob):
     ours, other = make_phone(label="Of this list"), make_phone("0c383e000002", label="Of another")
     ours.import_id, other.import_id = 7, 8
     db.session.commit()
-    text = bob.get("/phones/?import=7").text
+    text = bob.get("/phones/?import_id=7").text
     assert "Of this list" in text and "Of another" not in text
     assert db.session.scalar(select(Phone.id).where(Phone.import_id == 7)) == ours.id
