@@ -64,7 +64,11 @@ class Tftp:
                 env=os.environ | environment,
                 stderr=said,
             )
-        wait_for(lambda: b"TFTP for phones" in self.said.read_bytes())
+        try:
+            wait_for(lambda: b"TFTP for phones" in self.said.read_bytes())
+        except AssertionError:
+            self.stop(signal.SIGKILL)
+            raise AssertionError(self.said.read_text()) from None
 
     @property
     def writer(self):
