@@ -36,6 +36,7 @@ Reason = Literal[
     "closed_window",
     "other_network",
     "banned",
+    "no_password",
     "wrong_password",
     "wrong_certificate",
     "no_revision",
@@ -51,13 +52,19 @@ NOTHING = "0" * 64  # the digest of no key
 
 
 class Request(NamedTuple):
-    """`key` is what stood in the HTTP path; TFTP has none, there the address is the proof."""
+    """`key` is what stood in the HTTP path; TFTP has none, there the address is the proof.
+
+    `authorization` is that header; `certificate` a PEM, escaped, that was verified.
+    """
 
     file: str
     address: str
     user_agent: str = ""
     key: str | None = None
     transport: Literal["http", "tftp"] = "http"
+    method: str = "GET"
+    authorization: str = ""
+    certificate: str = ""
 
 
 class Stored(NamedTuple):
@@ -98,7 +105,8 @@ class Verdict(NamedTuple):
 
     `bootstrap`: what it is served is that and not its file. `pin`: the network that this fetch
     pins the phone to, "" when it is pinned already. `away`: it proved itself by its own key, from
-    another network than that.
+    another network than that. `challenge`: refuse by asking for a password, in this way (of
+    Site.door_auth; "stale" asks for the same with a newer nonce).
     """
 
     reason: Reason
@@ -108,6 +116,7 @@ class Verdict(NamedTuple):
     bootstrap: bool = False
     pin: str = ""
     away: bool = False
+    challenge: str = ""
 
     @property
     def served(self) -> bool:

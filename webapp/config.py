@@ -20,6 +20,7 @@ from webapp.environment import (
     database,
     folder,
     group,
+    header,
     number,
     path,
     some_of,
@@ -51,6 +52,7 @@ class Config:
     pnp_group: str = "224.0.1.75"
     pnp_port: int = 5060
     trusted_proxies: int = 0
+    client_cert_header: str = ""
     secure_cookies: bool = False
     web_workers: int = 2
     session_minutes: int = 60
@@ -68,6 +70,7 @@ class Config:
     silent_days: int = 7
     secret_key: str = field(default="", repr=False)
     keys: tuple[str, ...] = field(default=(), repr=False)
+    keys_file: Path | None = None  # None when the environment holds the keys
 
     @property
     def session_lifetime(self) -> timedelta:
@@ -103,6 +106,7 @@ class Config:
             pnp_group=group("BELLDESK_PNP_GROUP", cls.pnp_group),
             pnp_port=number("BELLDESK_PNP_PORT", cls.pnp_port, 1, 65535),
             trusted_proxies=number("BELLDESK_TRUSTED_PROXIES", 0, most=9),
+            client_cert_header=header("BELLDESK_CLIENT_CERT_HEADER"),
             secure_cookies=switch("BELLDESK_SECURE_COOKIES"),
             web_workers=number("BELLDESK_WEB_WORKERS", cls.web_workers, 1, 999),
             session_minutes=number("BELLDESK_SESSION_MINUTES", cls.session_minutes, 1),
@@ -123,6 +127,7 @@ class Config:
             secret_key=get("BELLDESK_SECRET_KEY", "")
             or kept(instance / "secret", lambda: secrets.token_urlsafe(48)),
             keys=usable((get("BELLDESK_KEYS", "") or kept(instance / "keys", new_key)).split()),
+            keys_file=None if get("BELLDESK_KEYS", "") else instance / "keys",
         )
 
 

@@ -1,6 +1,7 @@
 """Reading one variable of the environment. What cannot be used is refused in words, not ignored."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -111,3 +112,15 @@ def number(name: str, default: int, least: int = 0, most: int = 10**6) -> int:
 def path(name: str) -> Path | None:
     text = os.environ.get(name, "")
     return Path(text).resolve() if text else None
+
+
+def header(name: str) -> str:
+    """A header that a proxy sets: without a proxy that is trusted, anybody could send it."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return ""
+    if not re.fullmatch("[A-Za-z0-9]+(-[A-Za-z0-9]+)*", text):
+        raise ConfigError(f"{name} is “{text}”; it must be a header's name such as X-Client-Cert")
+    if os.environ.get("BELLDESK_TRUSTED_PROXIES", "0").strip() in ("", "0"):
+        raise ConfigError(f"{name} needs BELLDESK_TRUSTED_PROXIES: anybody could send that header")
+    return text

@@ -23,6 +23,7 @@ REASONS = {
     "closed_window": "its window is closed: belldesk phones arm …, or its own key",
     "other_network": "it is pinned to another network: if it moved, belldesk phones arm …",
     "banned": "its address is banned after too many failures: belldesk bans list",
+    "no_password": "its site wants a user and password besides, which TFTP cannot carry",
     "wrong_password": "its site wants a user and password besides",
     "wrong_certificate": "its site wants the phone's own certificate besides",
     "no_revision": "it has not been provisioned yet: belldesk runs start --mac …",

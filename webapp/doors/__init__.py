@@ -29,8 +29,13 @@ def phones_door(app: Flask) -> PhonesDoor:
         registry()  # read before there are threads: each of them would start to read it
         with app.app_context():
             fetch_log = FetchLog(db.engine)
+        config: Config = app.extensions["belldesk"]
         found = PhonesDoor(
-            StoredPhones(app.extensions["belldesk"].url), app.extensions["secretbox"], fetch_log
+            StoredPhones(config.url),
+            app.extensions["secretbox"],
+            fetch_log,
+            config.secret_key,
+            config.client_cert_header if config.trusted_proxies else "",
         )
         app.extensions["phones_door"] = found
     return found

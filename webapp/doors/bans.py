@@ -1,6 +1,5 @@
 """Bans: written by whichever process counted the failures, read by all of them."""
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -8,11 +7,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from webapp.audit import Actor, row
 from webapp.doors.flood import source
-from webapp.doors.lookup import UnavailableError
+from webapp.doors.reread import Reread
 from webapp.extensions import db
 from webapp.models import AuditEntry, Ban
 
-READ_EVERY = 3.0  # seconds
 LENGTHS = (
     timedelta(minutes=15),
     timedelta(hours=1),
@@ -23,30 +21,15 @@ FORGIVEN = timedelta(days=7)  # after the last one a source begins anew
 BANNED_BY = Actor("phones' door")
 
 
-class Bans:
+class Bans(Reread[frozenset[str]]):
     """Which sources are banned now. Asked at every request, so it seldom asks the database."""
 
     def __init__(self, read: Callable[[], frozenset[str]]) -> None:
-        self._read = read
-        self._sources: frozenset[str] = frozenset()
-        self._next = 0.0
+        super().__init__(read, frozenset())
 
     def stop(self, address: str) -> bool:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + READ_EVERY
-            self._refresh()
-        return bool(self._sources) and source(address) in self._sources
-
-    def _refresh(self) -> None:
-        """A database that does not answer lifts no ban; who serves a phone will say so."""
-        try:
-            self._sources = self._read()
-        except UnavailableError:
-            return
-
-    def look_again(self) -> None:
-        self._next = 0.0
+        sources = self.now()
+        return bool(sources) and source(address) in sources
 
 
 def lift(address: str) -> bool:

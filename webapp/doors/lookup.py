@@ -15,6 +15,7 @@ from sqlalchemy import (
     Engine,
     LargeBinary,
     create_engine,
+    literal_column,
     make_url,
     select,
     type_coerce,
@@ -81,6 +82,20 @@ def bans_statement(now: datetime) -> Any:
     return select(Ban.source).where(Ban.until > now)
 
 
+def passwords_statement(phone_id: object) -> Any:
+    return select(
+        type_coerce(Phone.door_password, LargeBinary),
+        type_coerce(Phone.previous_door_password, LargeBinary),
+        Phone.previous_door_password_until,
+    ).where(Phone.id == phone_id)
+
+
+def schemes_statement(none: str) -> Any:
+    """Sites that ask for a password; at a `strict` one only phones' own keys lead to a file."""
+    columns = (Site.key_digest, Site.previous_digest, Site.previous_until, Site.door_auth)
+    return select(*columns).where(Site.door_auth != none, Site.policy != literal_column("'strict'"))
+
+
 class Question:
     """A statement of one parameter, compiled once."""
 
@@ -124,6 +139,8 @@ class StoredPhones:
         self._phone = Question(statement(""), self._engine.dialect)
         self._bootstrap = Question(bootstrap_statement(0), self._engine.dialect)
         self._bans = Question(bans_statement(utcnow()), self._engine.dialect)
+        self._passwords = Question(passwords_statement(0), self._engine.dialect)
+        self._schemes = Question(schemes_statement(""), self._engine.dialect)
         self._stored_time = stored_time(self._engine.dialect)
         self._somebody = ""
         self._errors = (self._engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
@@ -163,6 +180,23 @@ class StoredPhones:
     def banned(self) -> frozenset[str]:
         rows = self._ask(self._bans, self._stored_time(utcnow()), all_rows=True)
         return frozenset(row[0] for row in rows)
+
+    def passwords(self, phone_id: int) -> list[bytes]:
+        """The sealed passwords that a phone may give now."""
+        row = self._ask(self._passwords, phone_id)
+        if row is None or row[0] is None:
+            return []
+        overlaps = row[1] is not None and row[2] is not None and self._time(row[2]) > utcnow()
+        return [bytes(sealed) for sealed in (row[:2] if overlaps else row[:1])]
+
+    def schemes(self) -> dict[str, str]:
+        """How sites ask for a password, by the digests of the keys that open them now."""
+        found = {}
+        for present, previous, until, scheme in self._ask(self._schemes, "none", all_rows=True):
+            found[present] = scheme
+            if previous and until is not None and self._time(until) > utcnow():
+                found[previous] = scheme
+        return found
 
     def _ask(self, question: Question, value: object, all_rows: bool = False) -> Any:
         if self._pid != os.getpid():

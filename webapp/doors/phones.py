@@ -13,6 +13,7 @@ from webapp.doors.entry import Entry
 from webapp.doors.fetch_log import FetchLog
 from webapp.doors.judge import Judge
 from webapp.doors.lookup import StoredPhones, UnavailableError
+from webapp.doors.passwords import Passwords
 from webapp.secretbox import SecretBox, SecretBoxError
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ log = logging.getLogger("belldesk.phones")
 PREFIX = "/p/"
 METHODS = ("GET", "HEAD")
 UPLOAD = 1024 * 1024  # of a log that a phone wants to leave here: read and forgotten
-LABELS = {200: "200 OK", 304: "304 Not Modified", 404: "404 Not Found"}
+LABELS = {200: "200 OK", 304: "304 Not Modified", 401: "401 Unauthorized", 404: "404 Not Found"}
 Headers = list[tuple[str, str]]
+
+VERIFIED = "SUCCESS"  # nginx's word for it
 
 REFUSAL = b"Not found\n"
 REFUSED: Headers = [
@@ -46,9 +49,22 @@ class Reply(NamedTuple):
 
 
 class PhonesDoor:
-    def __init__(self, lookup: StoredPhones, box: SecretBox, fetch_log: FetchLog) -> None:
+    """`secret` is one that all processes share; `certificate_header` holds a phone's certificate,
+    escaped, as a proxy that is trusted hands it on: "" believes none."""
+
+    def __init__(
+        self,
+        lookup: StoredPhones,
+        box: SecretBox,
+        fetch_log: FetchLog,
+        secret: str,
+        certificate_header: str = "",
+    ) -> None:
         self.lookup, self.box, self.fetch_log = lookup, box, fetch_log
-        self.judge = Judge(lookup)
+        self.passwords = Passwords(lookup, box, secret)
+        self.judge = Judge(lookup, self.passwords)
+        name = certificate_header.upper().replace("-", "_")
+        self._certificate = f"HTTP_{name}" if name else ""
         fetch_log.watch.on_ban = self.judge.bans.look_again
 
     def __call__(
@@ -59,7 +75,11 @@ class PhonesDoor:
         if method not in METHODS:
             environ["wsgi.input"].read(min(int(get("CONTENT_LENGTH") or 0), UPLOAD))
         key, _, file = environ["PATH_INFO"][len(PREFIX) :].partition("/")
-        request = Request(file, get("REMOTE_ADDR", ""), get("HTTP_USER_AGENT", ""), key)
+        address, agent = get("REMOTE_ADDR", ""), get("HTTP_USER_AGENT", "")
+        authorization = get("HTTP_AUTHORIZATION", "")
+        request = Request(file, address, agent, key, "http", method, authorization)
+        if self._certificate and get(f"{self._certificate}_VERIFY") == VERIFIED:
+            request = request._replace(certificate=get(self._certificate, ""))
         try:
             reply = self._pinning(request, method, get("HTTP_IF_NONE_MATCH", ""))
         except (UnavailableError, SecretBoxError) as error:
@@ -85,10 +105,18 @@ class PhonesDoor:
             Entry.of(request, reply.clues, reply.verdict, method=method, status=status, sent=sent)
         )
 
-    def reply(self, request: Request, method: str = "GET", if_none_match: str = "") -> Reply:
-        """Answer a request; nothing of it is logged here."""
-        clues, verdict = self.judge.verdict(request)
+    def reply(
+        self,
+        request: Request,
+        method: str = "GET",
+        if_none_match: str = "",
+        vouched: bool = False,
+    ) -> Reply:
+        """Answer a request; nothing of it is logged here. `vouched`: as Judge.verdict says."""
+        clues, verdict = self.judge.verdict(request, vouched)
         stored = verdict.stored
+        if verdict.challenge and method in METHODS:
+            return self._challenge(verdict, clues)
         if verdict.reason or stored is None or method not in METHODS:
             return Reply(404, REFUSED, REFUSAL, verdict, clues)
         etag = f'"{stored.sha256}"'
@@ -98,6 +126,12 @@ class PhonesDoor:
         headers += [("Content-Type", stored.content_type), ("Content-Length", str(stored.size))]
         body = b"" if method == "HEAD" else self.box.unpack(stored.body)
         return Reply(200, headers, body, verdict, clues)
+
+    def _challenge(self, verdict: Verdict, clues: Clues) -> Reply:
+        stale = verdict.challenge == "stale"
+        scheme = "digest" if stale else verdict.challenge
+        headers = [*REFUSED, *self.passwords.challenges(scheme, stale)]
+        return Reply(401, headers, REFUSAL, verdict, clues)
 
     def close(self) -> None:
         self.fetch_log.close()

@@ -19,6 +19,7 @@ REASONS = {
     "closed_window": _l("the phone's window is closed"),
     "other_network": _l("not from the network the phone is pinned to"),
     "banned": _l("the source is banned after too many failures"),
+    "no_password": _l("the site asks for a user and password"),
     "wrong_password": _l("wrong user or password"),
     "wrong_certificate": _l("no certificate of this phone's own"),
     "no_revision": _l("the phone has not been provisioned yet"),

@@ -24,6 +24,7 @@ from webapp.models import Fetch, Line, Phone, Revision
 from webapp.paging import Key, page_of
 from webapp.phones import services
 from webapp.phones.forms import PhoneForm
+from webapp.phones.keys_shown import shown
 from webapp.phones.routes import bp
 from webapp.selection import number
 
@@ -39,6 +40,7 @@ REASONS = {
         "It is pinned to another network than it asks from: if it moved, arm it again"
     ),
     "banned": _l("The address it comes from is banned after too many failures: see Alerts"),
+    "no_password": _l("Its site wants a user and password besides, which TFTP cannot carry"),
     "wrong_password": _l("Its site wants a user and password besides, and they are wrong"),
     "wrong_certificate": _l("Its site wants the phone's own certificate besides"),
     "no_revision": _l("Its file was not made yet: provision it"),
@@ -79,7 +81,7 @@ def page(template: str, phone: Phone, status: int = 200, **more: Any) -> Respons
 def show(phone_id: int) -> ResponseReturnValue:
     phone = found(phone_id)
     last = db.session.scalars(Fetch.of_phone(phone.id).limit(5)).all()
-    return page("show", phone, fetches=last, secrets=SECRETS)
+    return page("show", phone, fetches=last, secrets=SECRETS, shown=shown(phone))
 
 
 @bp.route("/new", methods=["GET", "POST"])

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from provisioning.answer import digest
 from tests.webapp.doors.cast import BODY, MAC, add_phone, add_site, commit
 from tests.webapp.doors.test_windows import AWAY, HOME, ask, change, close, give_own_key
-from webapp.doors import bans
+from webapp.doors import reread
 from webapp.doors.failures import GUESSES, NEIGHBOURS, REFUSED
 from webapp.extensions import db, utcnow
 from webapp.models import Alert, AuditEntry, Ban, Fetch, Phone
@@ -86,8 +86,8 @@ def test_two_processes_share_a_ban(door, monkeypatch):
         until = (utcnow() + timedelta(minutes=15)).replace(tzinfo=None)
         values = (THIEF, utcnow().replace(tzinfo=None).isoformat(" "), until.isoformat(" "))
         other.execute("INSERT INTO bans (source, since, until, times) VALUES (?, ?, ?, 1)", values)
-    now = bans.time.monotonic() + bans.READ_EVERY
-    monkeypatch.setattr(bans.time, "monotonic", lambda: now)
+    now = reread.time.monotonic() + reread.READ_EVERY
+    monkeypatch.setattr(reread.time, "monotonic", lambda: now)
     assert ask(door, THIEF).status_code == 404
     assert ask(door, HOME).data == BODY
 
