@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from provisioning.mac import SEPARATORS
-from provisioning.registry import Registry, Vendor, registry
+from provisioning.registry import Model, Registry, Vendor, registry
 
 # 13 digits in a row are a serial number, not a MAC (AudioCodes' “000171907677D.cfg”).
 PLAIN = re.compile(r"([0-9a-f]{12})\.\w{1,8}", re.ASCII)
@@ -85,3 +85,14 @@ def clues_of(groups: dict[str, str], vendor: Vendor, known: Registry) -> Clues:
 def model_key(name: str, vendor: Vendor, known: Registry) -> str:
     model = known.find(f"{vendor.name} {name}") if name else None
     return model.key if model and model.vendor is vendor else ""
+
+
+def models_of_file(file: str, mac: str) -> tuple[Model, ...]:
+    """The models whose own file has this name, if it tells more than the maker of the phone."""
+    vendor = registry().vendor_of(mac)
+    if vendor is None or not file:
+        return ()
+    name = file.rpartition("/")[2].lower()
+    of_vendor = [model for model in registry().models.values() if model.vendor is vendor]
+    found = [model for model in of_vendor if name in map(str.lower, model.files(mac))]
+    return tuple(found) if len(found) < len(of_vendor) else ()

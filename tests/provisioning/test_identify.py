@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.identify import Clues, identify
+from provisioning.identify import Clues, identify, models_of_file
 from provisioning.registry import registry
 
 FANVIL = "Fanvil X1SG 2.4.12.2 0c383e07e16c"
@@ -89,6 +89,13 @@ def test_a_model_nobody_knows_is_left_empty():
 def test_the_mac_alone_tells_the_vendor():
     assert identify("0c383e000001.cfg", "curl/8").vendor == "fanvil"
     assert identify("020000000001.cfg", "").vendor == ""
+
+
+def test_a_file_s_name_tells_the_model_where_each_model_has_its_own():
+    [model] = models_of_file("snomD785-000413AABBCC.htm", "000413aabbcc")
+    assert model.key == "snom-d785"
+    for file, mac in (("0c383e000001.cfg", "0c383e000001"), ("x", "0c383e000001"), ("", "1" * 12)):
+        assert models_of_file(file, mac) == ()
 
 
 @given(st.text(), st.text())

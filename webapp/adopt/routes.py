@@ -1,16 +1,21 @@
 """Phones that asked and that nobody has entered."""
 
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from sqlalchemy import Select
 
 from provisioning.errors import ProvisioningError
+from provisioning.registry import registry
 from webapp import htmx
 from webapp.access import needs
 from webapp.adopt import services
 from webapp.adopt.forms import AdoptForm
-from webapp.adopt.guess import guess
+from webapp.adopt.guess import guesser
 from webapp.extensions import db
 from webapp.forms import model_choices, site_choices
 from webapp.i18n import said
@@ -21,22 +26,34 @@ from webapp.selection import number
 bp = Blueprint("adopt", __name__, url_prefix="/adopt")
 NEWEST = [Key(Stray.id, "id", descending=True)]
 WORDS_SHOWN = 5
+FILTERS = ("q", "vendor", "site", "transport")
 
 
 @bp.get("/")
 @needs("phones.read")
 def index() -> ResponseReturnValue:
-    q = request.args.get("q", "")
+    found = wanted(request.args)
+    sites = site_choices()
     return htmx.render(
         "adopt/index.html",
         "adopt/_rows.html",
-        q=q,
-        strays=page_of(services.queue(q), NEWEST),
-        guess=guess,
+        q=request.args.get("q", ""),
+        strays=page_of(found, NEWEST),
+        groups=services.groups(found),
+        guess=guesser(),
         ticked=set(request.args.getlist("id")),
         models=model_choices(),
-        sites=site_choices(),
+        vendors=[(vendor.key, vendor.name) for vendor in registry().vendors.values()],
+        sites=sites,
+        site_names=dict(sites),
+        is_filtered=any(request.args.get(name) for name in FILTERS),
     )
+
+
+def wanted(asked: Mapping[str, str]) -> Select[Stray]:
+    """The part of the queue that a filter's words mean."""
+    found = {name: asked.get(name, "") for name in FILTERS}
+    return services.queue(found["q"], found["vendor"], number(found["site"]), found["transport"])
 
 
 @bp.get("/<int:stray_id>")
@@ -48,7 +65,7 @@ def new(stray_id: int) -> ResponseReturnValue:
 
 def ask(stray: Stray, form: AdoptForm, status: int = 200) -> Response:
     return htmx.render(
-        "adopt/new.html", "adopt/_new.html", status, stray=stray, form=form, guess=guess(stray)
+        "adopt/new.html", "adopt/_new.html", status, stray=stray, form=form, guess=guesser()(stray)
     )
 
 
@@ -81,6 +98,41 @@ def create(stray_id: int) -> ResponseReturnValue:
     else:
         flash(_("%(phone)s is adopted. Now give it its line.", phone=str(phone)), "ok")
     return htmx.go(page_of_phone(phone, edit=not form.has_line))
+
+
+@bp.post("/<int:stray_id>/take")
+@needs("phones.write")
+def take(stray_id: int) -> ResponseReturnValue:
+    """Take the suggestion as it is; where there is none any more, the form asks."""
+    stray = db.session.get(Stray, stray_id)
+    if stray is None:
+        return gone()
+    found = guesser()(stray)
+    if found.model is None or found.site is None:
+        return htmx.go(url_for("adopt.new", stray_id=stray.id))
+    tell_adopted(services.adopt_many([stray], found.model.key, found.site))
+    db.session.commit()
+    return htmx.go(back())
+
+
+@bp.post("/take")
+@needs("phones.write")
+def take_group() -> ResponseReturnValue:
+    """Adopt all of one model at one site, of those that the filter shows."""
+    site = db.session.get(Site, number(request.form.get("group_site")) or 0)
+    model = request.form.get("group_model", "")
+    if site is None or model not in registry().models:
+        return gone()
+    alike = wanted(request.form).where(Stray.site_id == site.id, Stray.model == model)
+    tell_adopted(services.adopt_many(list(db.session.scalars(alike)), model, site))
+    db.session.commit()
+    return htmx.go(back())
+
+
+def back() -> str:
+    """To the queue, by the same filter."""
+    kept = {name: request.form[name] for name in FILTERS if request.form.get(name)}
+    return f"{url_for('adopt.index')}?{urlencode(kept)}"
 
 
 def page_of_phone(phone: Phone, edit: bool) -> str:

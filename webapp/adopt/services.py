@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from provisioning.errors import N_, ProvisioningError
@@ -16,6 +16,8 @@ from webapp.doors import bans
 from webapp.extensions import db
 from webapp.models import Line, Phone, Site, Stray
 from webapp.selection import number
+
+MOST_GROUPS = 5
 
 
 class AdoptError(ProvisioningError):
@@ -30,9 +32,20 @@ class Bulk:
     left: list[AdoptError] = field(default_factory=list)
 
 
-def queue(q: str = "") -> Select[Stray]:
-    """Newest arrival first: the order stands still under the pointer while phones ask again."""
+def queue(
+    q: str = "", vendor: str = "", site: int | None = None, transport: str = ""
+) -> Select[Stray]:
+    """Newest arrival first: the order stands still under the pointer while phones ask again.
+
+    `site` 0 means those whose site nobody knows.
+    """
     query = select(Stray)
+    if vendor:
+        query = query.where(Stray.vendor == vendor)
+    if transport:
+        query = query.where(Stray.transport == transport)
+    if site is not None:
+        query = query.where(Stray.site_id == site if site else Stray.site_id.is_(None))
     for word in provision.fold(q).split():
         bare = word.replace(":", "").replace("-", "").replace(".", "")
         query = query.where(
@@ -103,6 +116,29 @@ def add_line(phone: Phone, form: Any) -> None:
     [outcome] = provision.revise([phone], origin="adopt")
     if outcome.word == "failed":
         raise AdoptError(outcome.message, **(outcome.params or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Phones of the queue that look alike: `model` is one of the registry."""
+
+    model: str
+    site_id: int
+    count: int
+
+    @property
+    def model_name(self) -> str:
+        return registry().models[self.model].name
+
+
+def groups(strays: Select[Stray]) -> list[Group]:
+    """The largest lots of one model at one site, for adopting each at once."""
+    lots = strays.where(Stray.site_id.is_not(None), Stray.model != "").order_by(None).subquery()
+    count = func.count()
+    query = select(lots.c.model, lots.c.site_id, count).group_by(lots.c.model, lots.c.site_id)
+    rows = db.session.execute(query.order_by(count.desc(), lots.c.model).limit(MOST_GROUPS * 2))
+    found = [Group(*row) for row in rows if row[2] > 1 and row[0] in registry().models]
+    return found[:MOST_GROUPS]
 
 
 def adopt_many(strays: Sequence[Stray], model: str, site: Site | None) -> Bulk:

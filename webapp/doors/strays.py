@@ -12,6 +12,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from provisioning.identify import models_of_file
 from provisioning.networks import inside
 from provisioning.registry import registry
 from webapp.doors.entry import Entry, clean
@@ -155,13 +156,18 @@ def has_room(connection: Connection, site_id: int | None) -> bool:
     return (connection.scalar(query) or 0) < PER_SITE
 
 
+def model_by_file(entry: Entry) -> str:
+    found = models_of_file(entry.file, entry.clues.mac) if entry.transport != "pnp" else ()
+    return found[0].key if len(found) == 1 else ""
+
+
 def row(entry: Entry, site_id: int | None) -> dict[str, Any]:
     clues = entry.clues
     maker = registry().vendor_of(clues.mac)
     return {
         "site_id": site_id,
         "vendor": clues.vendor or (maker.key if maker else ""),
-        "model": clean(clues.model, 60),
+        "model": clean(clues.model or model_by_file(entry), 60),
         "firmware": clean(clues.firmware, 60),
         "user_agent": clean(entry.user_agent, 300),
         "file": clean(entry.file, 120) if entry.transport != "pnp" else "",

@@ -198,6 +198,8 @@ def test_readers_look_and_do_not_touch(carol):
     for path in (
         f"/adopt/{stray.id}",
         f"/adopt/{stray.id}/dismiss",
+        f"/adopt/{stray.id}/take",
+        "/adopt/take",
         "/adopt/dismiss",
         "/adopt/bulk",
     ):
@@ -237,6 +239,114 @@ def test_the_site_s_usual_sip_server_is_offered_first(bob, site):
     db.session.commit()
     page = bob.get(f"/adopt/{make_stray('0c383e0000bb').id}").text
     assert f'<option selected value="{second.id}">second' in page
+
+
+def test_one_click_takes_what_was_recognised(bob):
+    stray = make_stray()
+    assert "Adopt it as Fanvil X1SG at Acme / Lisbon" in bob.get("/adopt/").text
+    answer = bob.post(f"/adopt/{stray.id}/take", data={"q": "10.1"})
+    assert answer.location == "/adopt/?q=10.1"
+    [phone] = phones()
+    assert (phone.model, phone.site.name, phone.is_armed) == ("fanvil-x1sg", "Lisbon", True)
+    assert strays() == []
+
+
+def test_without_a_whole_suggestion_one_click_asks(bob):
+    stray = make_stray(model="", user_agent="", file="")
+    assert "Adopt it as" not in bob.get("/adopt/").text
+    assert bob.post(f"/adopt/{stray.id}/take").location == f"/adopt/{stray.id}"
+    assert bob.post("/adopt/999/take").location == "/adopt/"
+    assert phones() == []
+
+
+def test_clues_that_disagree_are_said_to(bob):
+    stray = make_stray(model="fanvil-x3u", clues=[["pnp", "Fanvil X3U"]])
+    page = bob.get("/adopt/").text
+    assert "ambiguous" in page
+    assert "could be Fanvil X3U, Fanvil X1SG" in page
+    assert "says “Fanvil X3U”" in page
+    assert bob.post(f"/adopt/{stray.id}/take").location == f"/adopt/{stray.id}"
+    assert "ambiguous: Fanvil X3U, Fanvil X1SG" in bob.get(f"/adopt/{stray.id}").text
+
+
+def test_a_user_agent_of_another_maker_is_no_suggestion(bob):
+    make_stray(user_agent="Yealink SIP-T46S 66.84.0.15 0c:38:3e:00:00:aa", model="yealink-t46s")
+    page = bob.get("/adopt/").text
+    assert "says Yealink, which the MAC address is not" in page
+    assert "Adopt it as" not in page
+
+
+def test_a_file_s_name_can_tell_the_model(bob):
+    make_stray("000413000001", vendor="snom", model="", user_agent="",
+               file="snomD785-000413000001.htm", transport="tftp")  # fmt: skip
+    page = bob.get("/adopt/").text
+    assert "only a Snom D785 asks for it" in page
+    assert "Adopt it as Snom D785 at Acme / Lisbon" in page
+
+
+def test_it_says_how_it_knows_the_site(bob, site):
+    make_stray()
+    assert "it used the key of Lisbon" in bob.get("/adopt/").text
+    make_stray("0c383e0000ab", transport="pnp", user_agent="", file="",
+               clues=[["pnp", "440HD 2.2.2"], ["arp", "10.1.2.3"]])  # fmt: skip
+    page = bob.get("/adopt/?transport=pnp").text
+    assert "it is in 10.0.0.0/8 of Lisbon" in page
+    assert "shows the MAC address at 10.1.2.3" in page
+
+
+def test_sites_that_share_a_network_are_named_and_none_is_taken(bob, site):
+    other = Site(company=site.company, name="Porto", networks="10.0.0.0/8")
+    other.new_key()
+    db.session.add(other)
+    db.session.commit()
+    stray = make_stray(site_id=None, transport="pnp")
+    page = bob.get("/adopt/").text
+    assert "2 sites have the network it is in" in page
+    assert "could be Acme / Lisbon, Acme / Porto" in page
+    assert bob.post(f"/adopt/{stray.id}/take").location == f"/adopt/{stray.id}"
+
+
+def test_a_lot_that_looks_alike_is_adopted_at_once(bob, site):
+    for number in range(3):
+        make_stray(f"0c383e00000{number}")
+    make_stray("0c383e000009", model="fanvil-x3u")
+    make_stray("0c383e00000a", address="10.9.9.9")
+    assert "Adopt 4 Fanvil X1SG at Acme / Lisbon" in bob.get("/adopt/").text
+    page = bob.get("/adopt/?q=10.1.2.3").text
+    assert "Adopt 3 Fanvil X1SG at Acme / Lisbon" in page
+    form = {"group_model": "fanvil-x1sg", "group_site": site.id, "q": "10.1.2.3"}
+    page = bob.post("/adopt/take", data=form, follow_redirects=True).text
+    assert "3 phones adopted" in page
+    assert strays() == ["0c383e000009", "0c383e00000a"]
+
+
+@pytest.mark.parametrize("form", [{}, {"group_model": "x", "group_site": "1"},
+                                  {"group_model": "fanvil-x1sg", "group_site": "99"}])  # fmt: skip
+def test_a_lot_that_is_none_changes_nothing(bob, form):
+    make_stray()
+    assert bob.post("/adopt/take", data=form).status_code == 303
+    assert strays() == [MAC]
+
+
+def test_it_is_filtered_by_vendor_site_and_way(bob, site):
+    make_stray()
+    make_stray("00908f000001", vendor="audiocodes", model="", site_id=None, transport="tftp")
+    for words in ({"vendor": "fanvil"}, {"site": site.id}, {"transport": "http"}):
+        page = bob.get("/adopt/", query_string=words).text
+        assert "0c:38:3e:00:00:aa" in page
+        assert "00:90:8f:00:00:01" not in page
+    assert "00:90:8f:00:00:01" in bob.get("/adopt/?site=0").text
+    assert "No unknown phone fits" in bob.get("/adopt/?transport=pnp").text
+
+
+def test_lots_are_counted_on_every_database(everywhere):
+    from webapp.adopt import services
+
+    for number in range(3):
+        make_stray(f"0c383e00000{number}")
+    make_stray("0c383e000009", model="")
+    [group] = services.groups(services.queue("x1sg", "fanvil", db.session.scalar(select(Site.id))))
+    assert (group.model, group.count) == ("fanvil-x1sg", 3)
 
 
 def test_the_menu_says_how_many_phones_wait(bob):
