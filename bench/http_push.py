@@ -79,7 +79,7 @@ def push(port: int) -> Pushed:
     model = registry().model("fanvil-x1sg")
     way = next(way for way in model.vendor.resync if way.method == "http-push")
     peer = Peer("127.0.0.1", "0c383e000001", model.key, "admin", PASSWORD, port=port)
-    return http_push(peer, way, body=BODY, url="http://192.0.2.10/p/key/0c383e000001.cfg")
+    return http_push(peer, way, body=BODY, url="http://192.0.2.10/p/key/")
 
 
 def memory() -> int:

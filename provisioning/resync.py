@@ -11,14 +11,15 @@ COSTS = {"sip-notify": 10, "http-get": 20, "http-push": 30, "ssh": 40}
 class WebStep:
     """One request to the phone's web pages; it is a POST if there is a `form` or a `file`.
 
-    Texts of `form`, `cookies` and `md5` may hold {user}, {password}, {password64}, {url}, {mac},
-    {MAC} and what an earlier step took: `take` has a name and the regular expression whose group
-    finds its value in the answer, `md5` a name and the text whose MD5 it is. `file` uploads the
-    configuration: field, name, type. `needs` must be in the answer, `wrong` in none: it says that
-    name or password are refused. `tries` is for phones that do not answer every time. An
-    `optional` step may fail, one that `drops` may end the connection without an answer, one that
-    is done `always` frees the phone also when an earlier one failed. After one that `drops`, or
-    whose answer has `ends` in it, the phone restarts: optional steps are left out.
+    Texts of `form`, `cookies` and `md5` may hold {user}, {password}, {password64}, {mac}, {MAC},
+    {url} (the folder of its file, with a / at the end) and what an earlier step took: `take` has a
+    name and the regular expression whose group finds its value in the answer, `md5` a name and the
+    text whose MD5 it is. `file` uploads the configuration: field, name, type. `needs` must be in
+    the answer, `wrong` in none: it says that name or password are refused. `tries` is for phones
+    that do not answer every time. An `optional` step may fail, one that `drops` may end the
+    connection without an answer, one that is done `always` frees the phone also when an earlier
+    one failed. After one that `drops`, or whose answer has `ends` in it, the phone restarts:
+    optional steps are left out.
     """
 
     says: str
@@ -75,6 +76,12 @@ class Resync:
     schemes: tuple[str, ...] = ("https",)
     old_tls: bool = False
     old_ssh: frozenset[str] = frozenset()
+
+    @property
+    def points(self) -> bool:
+        """Whether the phone is told where its configuration is."""
+        texts = [text for step in self.web for text in step.form.values()]
+        return any("{url}" in text for text in (*texts, *(step.command for step in self.shell)))
 
     @property
     def uploads(self) -> bool:

@@ -30,6 +30,8 @@ def push(talk: Talk, method: Resync, *, body: bytes, url: str) -> str:
     """Return the words for what came of it, or raise PushError."""
     if not method.web:
         raise PushError(words.NO_WAY, model=talk.peer.model)
+    if method.points and not url:
+        raise PushError(words.NO_URL)
     if method.method == "http-push":
         check_login(talk.peer)
     client = first_client(talk, method.schemes, _ports(talk.peer.model), old_tls=method.old_tls)

@@ -131,6 +131,7 @@ class Client:
         # Some phones drop a form whose Referer is not the form's own page.
         found = {
             "User-Agent": "Belldesk",
+            "Accept": "*/*",
             "Accept-Encoding": "identity",
             "Referer": urljoin(self._base, question.path.partition("?")[0]),
             "Connection": "keep-alive",

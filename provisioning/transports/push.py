@@ -36,7 +36,7 @@ def http_push(
     on_step: Step = unheard,
     times: Times | None = None,
 ) -> Pushed:
-    """Push by the phone's web pages. `url` is where it finds its file, `body` what is in it."""
+    """Push by the phone's web pages. `url` is the folder of its file, `body` what is in it."""
     return _outcome(peer, on_step, times, lambda talk: web.push(talk, method, body=body, url=url))
 
 
@@ -49,7 +49,7 @@ def ssh_push(
     on_step: Step = unheard,
     times: Times | None = None,
 ) -> Pushed:
-    """Push by the phone's shell. `url` is where it finds its file, `body` what is in it."""
+    """Push by the phone's shell. `url` is the folder of its file, `body` what is in it."""
     return _outcome(peer, on_step, times, lambda talk: shell.push(talk, method, body=body, url=url))
 
 

@@ -64,4 +64,5 @@ COMMAND_FAILED = N_(
 )
 COMMAND_ODD = N_("A command answered something unknown: is this a phone of that model?")
 UNCARRIABLE = N_("The address of the configuration holds a character that cannot be handed over")
+NO_URL = N_("Where phones reach this desk is not known: set BELLDESK_BASE_URL and try again")
 NO_WAY = N_("The data of %(model)s does not say how this is done")

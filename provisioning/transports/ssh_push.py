@@ -14,7 +14,7 @@ from provisioning.transports.ssh_push_client import Shell
 
 PORT = 22
 TROUBLES = (paramiko.SSHException, OSError, EOFError, ValueError)
-CARRIED = re.compile(r"[!-~]+")  # what one word of a command line may hold, quoted
+CARRIED = re.compile(r"[!-~]*")  # what one word of a command line may hold, quoted
 
 
 def push(talk: Talk, method: Resync, *, body: bytes, url: str) -> str:
@@ -22,6 +22,8 @@ def push(talk: Talk, method: Resync, *, body: bytes, url: str) -> str:
     peer = talk.peer
     if not method.shell:
         raise PushError(words.NO_WAY, model=peer.model)
+    if method.points and not url:
+        raise PushError(words.NO_URL)
     check_login(peer)
     values = _quoted(url=url, mac=peer.mac.lower(), MAC=peer.mac.upper())
     port = peer.port or _port(peer.model)

@@ -76,7 +76,7 @@ def ways(vendor: str, method: str) -> list[Resync]:
 
 @contextmanager
 def desk(body: bytes) -> Iterator[str]:
-    """Serve one file; yield its address. It is what a phone that was pushed to asks for."""
+    """Serve one file; yield its folder. It is what a phone that was pushed to asks for."""
 
     class Door(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -92,7 +92,7 @@ def desk(body: bytes) -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/p/key/0c383e000001.cfg"
+            yield f"http://127.0.0.1:{server.server_port}/p/key/"
         finally:
             server.shutdown()
             thread.join()

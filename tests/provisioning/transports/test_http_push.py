@@ -23,7 +23,8 @@ from tests.provisioning.transports.push_phones import (
 (RESTART,) = ways("fanvil", "http-get")
 (FANVIL,) = ways("fanvil", "http-push")
 ADDRESS, UPLOAD = ways("audiocodes", "http-push")
-URL = "http://192.0.2.10/p/sitekey-is-secret/0c383e000001.cfg"
+URL = "http://192.0.2.10/p/sitekey-is-secret/"
+NAME = "0c383e000001.cfg"
 CONFIG = b"<sysConf><ap><FlashServerIP>%s</FlashServerIP><FlashFileName>%s</FlashFileName></ap>"
 
 
@@ -49,12 +50,11 @@ def push(to, way=RESTART, body=b"<sysConf/>", url=URL, times=QUICK):
 def test_a_fanvil_takes_the_file_restarts_and_fetches_what_it_says():
     body = b"<sysConf>the newest revision</sysConf>"
     with desk(body) as url, phone("fanvil", "--tls") as fanvil:
-        server, _, name = url.rpartition("/")
-        config = CONFIG % (server.encode(), name.encode())
+        config = CONFIG % (url.rstrip("/").encode(), NAME.encode())
         done, steps = push(fanvil.peer(), FANVIL, body=config, url=url)
         assert (done.success, done.message) == (True, words.TAKEN_RESTARTS)
         assert fanvil.wait("uploaded") == digest(config)
-        assert fanvil.wait("fetched") == url
+        assert fanvil.wait("fetched") == url + NAME
         assert fanvil.wait("sha256") == digest(body)
     assert steps[2:] == [
         "Looking at the phone",
@@ -69,14 +69,16 @@ def test_an_audiocodes_is_told_the_address_restarts_and_fetches_from_there():
     with desk(body) as url, phone("audiocodes", "--tls") as audiocodes:
         done, _ = push(audiocodes.peer(), ADDRESS, url=url)
         assert (done.success, done.message) == (True, words.TOLD_RESTARTS)
-        assert audiocodes.wait("address") == url
+        assert audiocodes.wait("address") == url + NAME
         assert audiocodes.wait("sha256") == digest(body)
 
 
 def test_an_audiocodes_takes_the_file_and_fetches_what_it_says():
     body = b"voip/line/0/id=200\n"
     with desk(body) as url, phone("audiocodes", "--tls") as audiocodes:
-        config = f"provisioning/method=STATIC\nprovisioning/configuration/url={url}\n".encode()
+        config = (
+            f"provisioning/method=STATIC\nprovisioning/configuration/url={url}{NAME}\n".encode()
+        )
         done, _ = push(audiocodes.peer(), UPLOAD, body=config)
         assert (done.success, done.message) == (True, words.TAKEN_RESTARTS)
         assert audiocodes.wait("uploaded") == digest(config)
@@ -95,7 +97,7 @@ def test_a_phone_restarts_by_one_request_and_fetches(manner):
     way = RESTART
     body = b"<sysConf/>"
     with desk(body) as url:
-        options = ("--tls", "--manner", manner, "--provision", url)
+        options = ("--tls", "--manner", manner, "--provision", url + NAME)
         with phone("fanvil", *options) as fanvil:
             done, _ = push(fanvil.peer(), way if manner == "ok" else strict(way))
             assert (done.success, done.message, done.code) == (True, words.TOLD_RESTARTS, 200)
@@ -338,6 +340,13 @@ def test_only_the_address_of_one_phone_is_gone_to(address):
     done, steps = push(Peer(address, "0c383e000001", "fanvil-x1sg", "admin", PASSWORD))
     assert (done.success, steps) == (False, [])
     assert done.message in (words.NO_ADDRESS, words.NOT_A_PHONE)
+
+
+def test_no_phone_is_told_an_address_that_is_not_known():
+    with phone("audiocodes", "--tls") as audiocodes:
+        done, steps = push(audiocodes.peer(), ADDRESS, url="")
+        assert (done.success, done.message, steps) == (False, words.NO_URL, [])
+        assert push(audiocodes.peer(), UPLOAD, url="")[0].success
 
 
 def test_a_way_that_is_none_is_said():

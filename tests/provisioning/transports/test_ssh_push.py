@@ -13,7 +13,8 @@ from tests.daemons import free_port
 from tests.provisioning.transports.push_phones import PASSWORD, QUICK, desk, digest, phone, ways
 
 (WAY,) = ways("audiocodes", "ssh")
-URL = "http://192.0.2.10/p/sitekey-is-secret/00908f000001.cfg"
+URL = "http://192.0.2.10/p/sitekey-is-secret/"
+NAME = "0c383e000001.cfg"
 
 
 def push(to, way=WAY, body=b"", url=URL, times=QUICK):
@@ -45,7 +46,7 @@ def test_an_audiocodes_is_told_the_address_restarts_and_fetches_from_there():
         done, steps = push(audiocodes.shell(), url=url)
         assert (done.success, done.message) == (True, words.TOLD_RESTARTS)
         assert audiocodes.wait("sha256") == digest(body)
-        assert audiocodes.wait("fetched") == url
+        assert audiocodes.wait("fetched") == url + NAME
     assert steps[2:] == [
         "Signing in at the phone",
         "Looking at the phone",
@@ -76,7 +77,7 @@ def test_an_optional_command_may_fail():
 
 
 @pytest.mark.parametrize(
-    "url", ["http://a/b c", "http://a/\n", "http://a/\0", "http://a/é", "", "http://a/\u2028"]
+    "url", ["http://a/b c", "http://a/\n", "http://a/\0", "http://a/é", "http://a/\u2028"]
 )
 def test_an_address_that_no_command_can_carry_is_refused_before_anything_is_sent(url):
     with phone("audiocodes", "--ssh") as audiocodes:
@@ -98,6 +99,12 @@ def test_an_address_is_never_a_command(url):
         assert push(audiocodes.shell(), doing("test {url} = " + shell_word(url)), url=url)[
             0
         ].success
+
+
+def test_no_phone_is_told_an_address_that_is_not_known():
+    with phone("audiocodes", "--ssh") as audiocodes:
+        done, steps = push(audiocodes.shell(), url="")
+        assert (done.success, done.message, steps) == (False, words.NO_URL, [])
 
 
 def shell_word(text):
