@@ -29,6 +29,7 @@ from webapp.door_keys import give_what_is_missing, window
 from webapp.door_keys import own_url as own_url
 from webapp.door_keys import site_url as site_url
 from webapp.extensions import db, utcnow
+from webapp.function_keys import KeysInForce
 from webapp.models import Phone, Revision, SettingValue, SipServer
 from webapp.models.site import fresh_key
 from webapp.secretbox import box
@@ -86,6 +87,7 @@ class Settings:
             self.values.setdefault((row.scope, row.target), {})[row.key] = row.value
         self.shared: dict[tuple[object, ...], InForce] = {}
         self.door = door_address()
+        self.keys = KeysInForce(phone_ids)
 
     def of(self, phone: Phone) -> dict[str, Effective]:
         return self.in_force(phone).effective
@@ -148,6 +150,7 @@ def provisioned(phone: Phone, settings: Settings) -> domain.Phone:
         secrets=domain.Secrets(phone.admin_password, phone.user_password, phone.menu_pin),
         url=own_url(phone, settings.door),
         login=login_of(phone),
+        keys=settings.keys.of(phone, str(shared.values["voicemail.number"])),
     )
 
 

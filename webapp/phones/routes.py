@@ -172,7 +172,8 @@ def wanted(table: Any, name: str) -> Any:
 
 # The pages of one phone, and others, hang on the same blueprint.
 from webapp.phones import bulk_settings as bulk_settings  # noqa: E402
-from webapp.phones import door as door  # noqa: E402
 from webapp.phones import delivery as delivery  # noqa: E402
+from webapp.phones import door as door  # noqa: E402
+from webapp.phones import keys as keys_of_one  # noqa: E402, F401
 from webapp.phones import one as one  # noqa: E402
 from webapp.phones import walk_in as walk_in  # noqa: E402

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from webapp import setting_values
 from webapp.access import needs
 from webapp.extensions import db
-from webapp.models import Phone, Profile, SettingValue
+from webapp.models import FunctionKey, Phone, Profile, SettingValue
 from webapp.profiles.forms import ProfileForm
 
 bp = Blueprint("profiles", __name__, url_prefix="/profiles")
@@ -27,6 +27,7 @@ bp = Blueprint("profiles", __name__, url_prefix="/profiles")
 @needs("settings.read")
 def index() -> ResponseReturnValue:
     phones = select(Phone.profile_id, func.count()).group_by(Phone.profile_id)
+    keys = select(FunctionKey.profile_id, func.count()).group_by(FunctionKey.profile_id)
     values = (
         select(SettingValue.target, func.count())
         .where(SettingValue.scope == "profile")
@@ -37,6 +38,7 @@ def index() -> ResponseReturnValue:
         profiles=db.session.scalars(Profile.by_name()).all(),
         phones={row[0]: row[1] for row in db.session.execute(phones)},
         values={row[0]: row[1] for row in db.session.execute(values)},
+        keys={row[0]: row[1] for row in db.session.execute(keys)},
     )
 
 
@@ -83,3 +85,7 @@ def delete(profile_id: int) -> ResponseReturnValue:
         db.session.commit()
         flash(_("%(name)s is deleted", name=profile.name), "ok")
     return redirect(url_for("profiles.index"), 303)
+
+
+# Another page of a profile, on the same blueprint.
+from webapp.profiles import keys as keys_of_one  # noqa: E402, F401

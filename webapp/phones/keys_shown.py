@@ -1,0 +1,14 @@
+"""The keys that hold for one phone, for its pages."""
+
+from webapp.function_keys import Shown
+from webapp.models import Phone
+from webapp.provision import Settings
+
+
+def shown(phone: Phone) -> list[Shown]:
+    """The phone's own keys and its profile's, each with what keeps it out of the file."""
+    return Settings([phone.id]).keys.shown(phone, voicemail(phone))
+
+
+def voicemail(phone: Phone) -> str:
+    return str(Settings([phone.id]).of(phone)["voicemail.number"].value)
