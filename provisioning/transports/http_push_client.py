@@ -6,7 +6,9 @@ wait ends by one clock, and an answer is read no further than it may be long.
 
 import http.client
 import ipaddress
+import select
 import ssl
+from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
@@ -95,6 +97,8 @@ class Client:
     # One request, one answer
 
     def _exchange(self, question: Question, once: bool) -> Answer:
+        if once and self._is_over():  # else its end would be taken for the phone's answer
+            self.close()
         kept = self._connection.sock is not None
         try:
             return self._once(question)
@@ -103,6 +107,15 @@ class Client:
             if once or not kept:
                 raise
         return self._once(question)
+
+    def _is_over(self) -> bool:
+        """Tell whether the phone has closed the kept connection meanwhile, or said too much."""
+        sock = self._connection.sock
+        if sock is None:
+            return False
+        waiting = select.poll()
+        waiting.register(sock, select.POLLIN)
+        return bool(waiting.poll(0))
 
     def _once(self, question: Question) -> Answer:
         self.open()
@@ -144,8 +157,8 @@ class Client:
             found["Authorization"] = proof
         return found
 
-    def _keep_cookies(self, lines: object) -> None:
-        for line in lines if isinstance(lines, list) else ():
+    def _keep_cookies(self, lines: Iterable[str]) -> None:
+        for line in lines:
             name, found, value = line.partition(";")[0].partition("=")
             name, value = name.strip(), value.strip()
             fits = found and name and f"{name}{value}".isascii() and f"{name}{value}".isprintable()

@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl
 MANNERS = (
     *("ok", "hangs", "drips", "huge", "garbage", "drops", "busy", "headers", "elsewhere"),
     *("other-port", "loops", "upgrade", "basic", "digest", "strange-proof", "short", "missing"),
+    "closes",
 )
 REASONS = {200: "OK", 301: "Moved Permanently", 302: "Found", 401: "Unauthorized"}
 
@@ -126,7 +127,7 @@ class Pages:
         while self.manner == "huge" and not writer.is_closing():
             writer.write(b"x" * 65536)
             await writer.drain()
-        return not reply.hang_up and self.manner != "short"
+        return not reply.hang_up and self.manner not in ("short", "closes")
 
     def refusal(self, request):
         here = request.headers.get("host", "")

@@ -135,6 +135,17 @@ def test_it_signs_out_also_when_the_upload_failed():
     assert steps[-1] == "Signing out"
 
 
+def test_a_connection_that_was_closed_after_an_answer_is_no_restart():
+    """A phone that keeps no connection, and does not say so: each request needs a new one."""
+    with phone("audiocodes", "--tls", "--manner", "closes") as audiocodes:
+        done = http_push(
+            audiocodes.peer(), ADDRESS, body=b"", url=URL,
+            on_step=lambda message, params: time.sleep(0.1),  # until the phone's end is here
+        )  # fmt: skip
+        assert done.success
+        assert audiocodes.wait("restarts", 2)
+
+
 def test_a_file_that_is_no_text_arrives_unchanged():
     body = bytes(range(256)) * 4 + b"\r\n--belldesk\r\n"
     with phone("fanvil", "--tls") as fanvil:
