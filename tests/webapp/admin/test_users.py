@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import PASSWORD, client_of
+from webapp.admin import services
 from webapp.extensions import db
 from webapp.models import AuditEntry, Department, User
 
@@ -230,3 +231,13 @@ def test_a_change_leaves_old_and_new_in_the_audit(alice):
     assert entry.actor == "alice"
     assert entry.changes["full_name"] == ["", "Bob Builder"]
     assert "department_id" in entry.changes
+
+
+@pytest.mark.parametrize("name", ["bob", "alice"])
+def test_a_user_is_disabled_on_every_database(everywhere, name):
+    """The last administrator is counted under a lock, which not every database takes alike."""
+    db.session.scalar(User.named("carol")).is_admin = True
+    db.session.commit()
+    services.disable(db.session.scalar(User.named(name)))
+    db.session.commit()
+    assert not db.session.scalar(User.named(name)).active
