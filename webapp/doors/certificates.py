@@ -1,14 +1,13 @@
 """A phone's own certificate, as a trusted proxy that has verified it hands it on."""
 
-import re
 from functools import lru_cache
 from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 
-MAC = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])", re.ASCII)
-SIGNS = re.compile("[:.-]")
+from provisioning.identify import MAC
+from provisioning.mac import SEPARATORS
 
 
 @lru_cache(maxsize=4096)
@@ -22,7 +21,8 @@ def macs_in(escaped: str) -> frozenset[str]:
         texts = [*common_names(certificate), *alternative_names(certificate)]
     except ValueError:
         return frozenset()
-    return frozenset(mac for text in texts for mac in MAC.findall(SIGNS.sub("", text.lower())))
+    found = (mac for text in texts for mac in MAC.findall(text.lower()))
+    return frozenset(SEPARATORS.sub("", mac) for mac in found)
 
 
 def common_names(certificate: x509.Certificate) -> list[str]:
