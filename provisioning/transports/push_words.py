@@ -59,6 +59,7 @@ REFUSED = N_("The phone answers %(code)d at “%(path)s”: its firmware may dif
 NOT_UNDERSTOOD = N_(
     "The phone did not answer as known at “%(path)s”: its firmware may differ from what is known"
 )
+NO_COMMANDS = N_("The phone lets this name in by SSH, but takes no command from it")
 COMMAND_FAILED = N_(
     "A command ended with %(code)d instead of success: the phone's firmware may differ"
 )

@@ -10,7 +10,7 @@ from provisioning.registry import Resync, registry
 from provisioning.resync import ShellStep
 from provisioning.transports import push_words as words
 from provisioning.transports.push_peer import PushError, Talk, check_login
-from provisioning.transports.ssh_push_client import Shell
+from provisioning.transports.ssh_push_client import MuteError, Shell
 
 PORT = 22
 TROUBLES = (paramiko.SSHException, OSError, EOFError, ValueError)
@@ -62,9 +62,11 @@ def _do(talk: Talk, shell: Shell, step: ShellStep, values: dict[str, str], body:
     talk.say(words.STEPS[step.says], bytes=len(body))
     try:
         done = shell.run(step.command.format_map(values), body if step.stdin else b"")
-    except (OSError, EOFError, paramiko.SSHException):
+    except MuteError:
         if not step.drops:
             raise
+        return talk.say(words.WENT_AWAY)
+    if done.code is None and step.drops:
         return talk.say(words.WENT_AWAY)
     talk.code = done.code if done.code is not None else talk.code
     try:
@@ -76,8 +78,6 @@ def _do(talk: Talk, shell: Shell, step: ShellStep, values: dict[str, str], body:
 
 
 def _judge(step: ShellStep, code: int | None, text: str) -> None:
-    if code is None and step.drops:
-        return
     if code is None:
         raise PushError(words.BROKEN_OFF)
     if code not in step.expect:

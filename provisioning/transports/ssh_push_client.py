@@ -40,8 +40,12 @@ CHANNEL = "provisioning.ssh"
 logging.getLogger(CHANNEL).setLevel(logging.CRITICAL + 1)
 
 
+class MuteError(TimeoutError):
+    """The phone got a command and says nothing."""
+
+
 class Done(NamedTuple):
-    code: int | None  # None: the phone closed without one
+    code: int | None  # None: the phone closed the channel, or the connection, without one
     text: str
 
 
@@ -102,20 +106,33 @@ class Shell:
             raise PushError(words.UNKNOWN_LOGIN)
 
     def run(self, command: str, stdin: bytes = b"") -> Done:
-        """Return what a command answered, or raise TimeoutError when it does not end in time."""
-        with self._watched() as seconds:
-            channel = self._transport.open_session(timeout=seconds)
-            try:
-                channel.set_combine_stderr(True)
-                channel.exec_command(command)
-                if stdin:
-                    channel.sendall(stdin)
-                channel.shutdown_write()
-                text = _read(channel)
-                code = channel.recv_exit_status()
-            finally:
-                channel.close()
-        # A phone that restarts closes the channel without an exit code.
+        """Return what a command answered, or raise MuteError when it does not end in time."""
+        try:
+            with self._watched() as seconds:
+                channel = self._transport.open_session(timeout=2 * seconds)
+        except paramiko.ChannelException:
+            raise PushError(words.NO_COMMANDS) from None
+        try:
+            with self._watched():
+                return self._execute(channel, command, stdin)
+        except TimeoutError:
+            raise MuteError from None
+        finally:
+            channel.close()
+
+    def _execute(self, channel: paramiko.Channel, command: str, stdin: bytes) -> Done:
+        try:
+            channel.set_combine_stderr(True)
+            channel.exec_command(command)
+            if stdin:
+                channel.sendall(stdin)
+            channel.shutdown_write()
+            text = _read(channel)
+            code = channel.recv_exit_status()
+        except (paramiko.SSHException, OSError, EOFError):
+            if self._transport.is_active():
+                raise PushError(words.NO_COMMANDS) from None
+            return Done(None, "")
         return Done(None if code < 0 else code, text.decode("utf-8", "replace"))
 
     def close(self) -> None:

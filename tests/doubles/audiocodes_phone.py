@@ -23,7 +23,7 @@ from pages import Pages, Reply, arguments, fetch, listen, say
 
 SSH_MANNERS = (
     *("ok", "mute", "silent-command", "endless", "no-code", "hangs-up", "no-exec", "garbage"),
-    *("banner", "mute-login", "half"),
+    *("banner", "mute-login", "half", "no-channel", "mute-exec"),
 )
 
 
@@ -120,6 +120,8 @@ class Shell(paramiko.ServerInterface):
         return "password"
 
     def check_channel_request(self, kind, number):
+        if self.manner == "no-channel":
+            return paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel, command):
@@ -136,6 +138,8 @@ class Shell(paramiko.ServerInterface):
             if command == "reboot":
                 self.phone.restart()
             self.transport.close()
+            return
+        if self.manner == "mute-exec":
             return
         while self.manner == "endless":
             channel.sendall(b"x" * 32768)

@@ -160,7 +160,6 @@ def test_another_host_key_gets_neither_name_nor_password():
         ("half", words.BROKEN_OFF),
         ("mute-login", words.TIMED_OUT),
         ("silent-command", words.TIMED_OUT),
-        ("no-exec", words.NOT_SSH),
         ("endless", words.TOO_LONG),
         ("hangs-up", words.BROKEN_OFF),
         ("no-code", words.BROKEN_OFF),
@@ -177,6 +176,21 @@ def test_a_phone_may_go_away_when_it_is_told_to_restart():
     with phone("audiocodes", "--ssh", "--ssh-manner", "hangs-up") as there:
         done, _ = push(there.shell(), doing("reboot", drops=True))
         assert done.success
+
+
+@pytest.mark.parametrize("manner", ["silent-command", "mute-exec"])
+def test_a_phone_may_say_nothing_more_when_it_restarts(manner):
+    with phone("audiocodes", "--ssh", "--ssh-manner", manner) as there:
+        done, steps = push(there.shell(), doing("true", drops=True))
+        assert done.success
+        assert steps[-1] == words.WENT_AWAY
+
+
+@pytest.mark.parametrize("manner", ["no-exec", "no-channel"])
+def test_a_phone_that_refuses_the_command_does_not_restart(manner):
+    with phone("audiocodes", "--ssh", "--ssh-manner", manner) as there:
+        done, _ = push(there.shell(), doing("reboot", drops=True))
+        assert (done.success, done.message) == (False, words.NO_COMMANDS)
 
 
 def test_a_command_that_does_not_end_is_left():
