@@ -37,9 +37,12 @@ class PageSessions(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return self.session_class() if is_api(request) else super().open_session(app, request)
 
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not is_api(request):
+            super().save_session(app, session, response)
+
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        apart = request.endpoint == "static" or is_api(request)
-        return not apart and super().should_set_cookie(app, session)
+        return request.endpoint != "static" and super().should_set_cookie(app, session)
 
 
 def is_api(asked: Request) -> bool:

@@ -80,7 +80,7 @@ def test_every_answer_is_json_with_the_security_headers_and_no_cookie(alices_pro
     assert answer.status_code < 500
     assert answer.status_code == 204 or answer.mimetype == "application/json"
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
-    assert "Set-Cookie" not in answer.headers
+    assert "Set-Cookie" not in answer.headers and "Cookie" not in answer.vary
     assert answer.headers["Cache-Control"] == "no-store"
 
 
