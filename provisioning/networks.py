@@ -28,6 +28,7 @@ def is_at(address: str, network: str) -> bool:
     return inside(address, network) is not None
 
 
+@lru_cache(maxsize=8192)
 def place(address: str, networks: str) -> str:
     """Return the network that stands for where `address` is, "" if it is no address.
 
