@@ -72,7 +72,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 def configure(app: Flask, config: Config) -> None:
     app.extensions["belldesk"] = config
-    app.extensions["secretbox"] = SecretBox(config.keys)
+    app.extensions["secretbox"] = SecretBox(config.keys, config.keys_file)
     app.config.from_mapping(
         SECRET_KEY=config.secret_key,
         SQLALCHEMY_DATABASE_URI=config.url,

@@ -4,6 +4,7 @@ The first key writes, all of them read, so that a new key can be put in front of
 """
 
 import os
+import time
 import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable
@@ -18,11 +19,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import current_app
 from sqlalchemy import Dialect, TypeDecorator
 
+from webapp.environment import ConfigError, usable
 from webapp.extensions import Blob
 
 # A packed body: this, 4 octets that name the key, the nonce, the sealed octets with their tag.
 BODY = b"\x01"  # a Fernet token begins with "g"
 HEAD, NONCE = 5, 12  # octets
+LOOK = 1.0  # seconds between two looks at the file of the keys, before something is sealed
 
 # What most files of most phones have in common need not be stored with each of them. Bodies that
 # are stored can be read with this very text only: it must never change. A better one would be a
@@ -46,22 +49,39 @@ def body_key(key: str) -> tuple[bytes, AESGCM]:
     return BODY + derived[32:], AESGCM(derived[:32])
 
 
-class SecretBox:
-    """Bodies are sealed ten times faster than a Fernet token: a storm of phones opens thousands."""
+class Ring:
+    """Some keys, made ready: the first writes, all read."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        keys = list(keys)
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
-        self._body_keys = dict(map(body_key, keys))
-        self._head, self._first = body_key(keys[0])
+        self.keys = tuple(keys)
+        self.fernets = [Fernet(key) for key in self.keys]
+        self.fernet = MultiFernet(self.fernets)
+        self.body_keys = dict(map(body_key, self.keys))
+        self.head, self.first = body_key(self.keys[0])
+
+
+class SecretBox:
+    """Bodies are sealed ten times faster than a Fernet token: a storm of phones opens thousands.
+
+    With `file` the keys are read from it again when it changed: at once for what no known key
+    opens, within a second for what is sealed. A key that was taken out of it still opens here
+    until the process ends: what somebody has in his hands may need it.
+    """
+
+    def __init__(self, keys: Iterable[str], file: Path | None = None) -> None:
+        self._ring = Ring(keys)
+        self._file, self._looked = file, 0.0
+        self._seen: tuple[int, int] | None = None
 
     def seal(self, plain: bytes) -> bytes:
-        return self._fernet.encrypt(plain)
+        return self.newest().fernet.encrypt(plain)
 
     def open(self, sealed: bytes) -> bytes:
         try:
-            return self._fernet.decrypt(sealed)
+            return self._ring.fernet.decrypt(sealed)
         except InvalidToken as error:
+            if self.reload():
+                return self.open(sealed)
             raise SecretBoxError from error
 
     def pack(self, body: bytes) -> bytes:
@@ -75,22 +95,20 @@ class SecretBox:
     def unpack(self, stored: bytes) -> bytes:
         """Bodies once were Fernet tokens, and made without COMMON; such are read too."""
         opened = self._open_body(stored) if stored[:1] == BODY else self.open(stored)
-        if opened.startswith(START):
-            # Two thirds of the time went into checksums (of COMMON too). The seal says more.
-            stream = zlib.decompressobj(-zlib.MAX_WBITS, COMMON)
-            return stream.decompress(opened[len(START) :]) + stream.flush()
         stream = zlib.decompressobj(zdict=COMMON)
         return stream.decompress(opened) + stream.flush()
 
     def _seal_body(self, plain: bytes) -> bytes:
-        nonce = os.urandom(NONCE)
-        return self._head + nonce + self._first.encrypt(nonce, plain, self._head)
+        ring, nonce = self.newest(), os.urandom(NONCE)
+        return ring.head + nonce + ring.first.encrypt(nonce, plain, ring.head)
 
     def _open_body(self, sealed: bytes) -> bytes:
         head, nonce = sealed[:HEAD], sealed[HEAD : HEAD + NONCE]
         try:
-            return self._body_keys[head].decrypt(nonce, sealed[HEAD + NONCE :], head)
+            return self._ring.body_keys[head].decrypt(nonce, sealed[HEAD + NONCE :], head)
         except (KeyError, InvalidTag, ValueError) as error:  # ValueError: it was cut in the nonce
+            if self.reload():
+                return self._open_body(sealed)
             raise SecretBoxError from error
 
     def rotate(self, sealed: bytes) -> bytes:
@@ -98,6 +116,51 @@ class SecretBox:
         if sealed[:1] == BODY:
             return self._seal_body(self._open_body(sealed))
         return self.seal(self.open(sealed))
+
+    def is_first(self, sealed: bytes) -> bool:
+        """Whether the first key wrote it."""
+        if sealed[:1] == BODY:
+            return sealed[:HEAD] == self._ring.head
+        try:
+            self._ring.fernets[0].decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
+
+    @property
+    def head(self) -> bytes:
+        """What bodies begin with that the first key wrote."""
+        return self._ring.head
+
+    def newest(self) -> Ring:
+        now = time.monotonic()
+        if now - self._looked >= LOOK:
+            self._looked = now
+            self.reload()
+        return self._ring
+
+    def reload(self) -> bool:
+        """Take over what `file` says if it changed; True when other keys came of it."""
+        stamp = self._stamp()
+        if self._file is None or stamp == self._seen:
+            return False
+        try:
+            keys = usable(self._file.read_text().split())
+        except (OSError, ConfigError):
+            return False
+        self._seen = stamp
+        ring = dict.fromkeys((*keys, *self._ring.keys))
+        if not keys or tuple(ring) == self._ring.keys:
+            return False
+        self._ring = Ring(ring)
+        return True
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            about = os.stat(self._file) if self._file else None
+        except OSError:
+            return None
+        return (about.st_ino, about.st_mtime_ns) if about else None
 
 
 def box() -> SecretBox:

@@ -18,6 +18,7 @@ COMMANDS = {
     "bans": "bans",
     "demo": "demo",
     "departments": "users",
+    "keys": "keys",
     "login": "remote",
     "logout": "remote",
     "migrate": "migrate",
