@@ -54,13 +54,15 @@ def parse_key(text: str, position: int, *, fixed: bool = False) -> Key:
     found = ITEM.fullmatch(text.strip())
     if found is None or (fixed and found["position"]):
         raise FunctionKeyError(
-            N_("“%(text)s” is not a key: write kind:value:label, such as blf:1001:Alice"),
+            N_("Key %(place)s: “%(text)s” is none; write kind:value:label, as in blf:1001:Alice"),
+            place=position,
             text=text.strip()[:60],
         )
     kind = KINDS.get(found["kind"].lower())
     if kind is None:
         raise FunctionKeyError(
-            N_("“%(kind)s” is not a kind of key; there are %(kinds)s"),
+            N_("Key %(place)s: “%(kind)s” is not a kind of key; there are %(kinds)s"),
+            place=found["position"] or position,
             kind=found["kind"][:20],
             kinds=", ".join(KINDS),
         )
@@ -120,25 +122,21 @@ def place_of(key: Key) -> str:
 
 def refuse_nonsense(key: Key) -> None:
     """Refuse what no phone could do, whoever made it."""
-    kind = KINDS.get(key.kind)
+    kind, place = KINDS.get(key.kind), place_of(key)
     if kind is None:
-        raise FunctionKeyError(N_("There is no kind of key “%(kind)s”"), kind=key.kind[:20])
+        message = N_("Key %(place)s: there is no kind of key “%(kind)s”")
+        raise FunctionKeyError(message, place=place, kind=key.kind[:20])
     if not (0 <= key.module <= MOST_MODULES and 1 <= key.position <= MOST_POSITIONS):
-        raise FunctionKeyError(N_("There is no place %(place)s for a key"), place=place_of(key))
+        raise FunctionKeyError(N_("There is no place %(place)s for a key"), place=place)
     if kind.value == "none" and key.value:
-        raise FunctionKeyError(
-            N_("A key of this kind takes no number: %(reason)s"), reason=kind.title
-        )
+        message = N_("Key %(place)s: a key of this kind takes no number: %(reason)s")
+        raise FunctionKeyError(message, place=place, reason=kind.title)
     if kind.value == "needed" and not key.value:
-        raise FunctionKeyError(
-            N_("A key of this kind needs a number: %(reason)s"), reason=kind.title
-        )
+        message = N_("Key %(place)s: a key of this kind needs a number: %(reason)s")
+        raise FunctionKeyError(message, place=place, reason=kind.title)
     if key.value and not (WEB if kind.web else NUMBER).fullmatch(key.value):
-        raise FunctionKeyError(
-            N_("“%(value)s” is neither a number to dial nor, for a web key, an address"),
-            value=key.value[:60],
-        )
+        message = N_("Key %(place)s: “%(value)s” is neither a number to dial nor a web address")
+        raise FunctionKeyError(message, place=place, value=key.value[:60])
     if len(key.label) > LONGEST_LABEL:
-        raise FunctionKeyError(
-            N_("A key's label has %(most)d characters at most"), most=LONGEST_LABEL
-        )
+        message = N_("Key %(place)s: its label has %(most)d characters at most")
+        raise FunctionKeyError(message, place=place, most=LONGEST_LABEL)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from provisioning.errors import N_, FunctionKeyError
 from provisioning.key_abilities import refuse_key
-from provisioning.keys import KINDS, refuse_nonsense
+from provisioning.keys import KINDS, parse_key, refuse_nonsense
 from provisioning.model import Key
 from provisioning.registry import Model, registry
 from webapp.extensions import db
@@ -206,6 +206,11 @@ def put(row: FunctionKey | None, key: Key, **owner: int) -> None:
         db.session.add(FunctionKey(**owner, **values(key)))
         return
     row.kind, row.line, row.value, row.label = key.kind, key.line, key.value, key.label
+
+
+def parsed(text: str) -> Key:
+    """The key that `provisioning.keys.written` wrote."""
+    return parse_key(text, 1)
 
 
 def values(key: Key) -> dict[str, object]:

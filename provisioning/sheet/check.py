@@ -8,6 +8,7 @@ from provisioning.registry import Model, Registry
 from provisioning.render import carriable
 from provisioning.sheet.guard import original
 from provisioning.sheet.header import Columns, columns_of
+from provisioning.sheet.keys import keys_of
 from provisioning.sheet.rows import Reason, Row, Sheet, SheetLine, Table
 from provisioning.sheet.values import Remarks, extension_of, mac_of, password_of, server_of
 
@@ -80,6 +81,7 @@ class Checker:
         chosen = self.chosen.get(number, NOTHING)
         model = self.model(chosen.get("model") or picked(values, phone, "model"), remarks)
         lines = self.lines(values, model, remarks, chosen.get("server", ""))
+        keys = keys_of(self.columns, values, model, lines, remarks)
         if remarks.reasons and len(cells) < self.width and self.lacks(cells):
             remarks.reasons.clear()
             self.refuse_width(cells, remarks)
@@ -96,6 +98,7 @@ class Checker:
             tuple(remarks.notes),
             cells,
             self.places,
+            keys,
         )
 
     def refuse_width(self, cells: tuple[str, ...], remarks: Remarks) -> None:

@@ -9,6 +9,7 @@ from provisioning.errors import N_, SheetError
 
 TEMPLATE = "mac,ramal,senha,servidor"
 MOST_LINES = 20
+MOST_KEYS = 99
 
 NAMES = {
     "mac": "mac, mac address, endereço mac, adresse mac",
@@ -21,10 +22,12 @@ NAMES = {
     "auth_user": "auth user, auth, auth id, usuário auth, usuário de autenticação, "
     "utilisateur auth, identifiant auth",
     "display_name": "display name, name, nome, nom, nome de exibição, nom affiché",
+    "key": "key, tecla, touche",
+    "keys": "keys, teclas, touches",
     "label": "label, etiqueta, étiquette, rótulo, libellé",
     "reason": "reason, motivo, motif, raison",
 }
-OF_PHONE = ("mac", "model", "site", "profile", "reason")
+OF_PHONE = ("mac", "model", "site", "profile", "keys", "reason")
 # "reason" is what refusals_sheet() adds: a corrected sheet comes back with it.
 
 
@@ -39,45 +42,51 @@ FIELDS = {folded(name): field for field, names in NAMES.items() for name in name
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where each field stands. `lines` are (number, field -> column), sorted by number."""
+    """Where each field stands. `lines` are (number, field -> column), sorted by number, `keys`
+    the columns of single keys by their place."""
 
     phone: Mapping[str, int]
     lines: tuple[tuple[int, Mapping[str, int]], ...]
     unknown: tuple[str, ...]
+    keys: Mapping[int, int]
 
     def places(self) -> dict[str, int]:
         """Return all fields in one: "mac", "extension", "extension2" and so on."""
         found = dict(self.phone)
         for number, places in self.lines:
             found |= {f"{field}{number if number > 1 else ''}": c for field, c in places.items()}
-        return found
+        return found | {f"key{place}": column for place, column in self.keys.items()}
 
 
 def columns_of(header: tuple[str, ...], *, server_needed: bool) -> Columns:
     """Map the header; raise SheetError if a column is missing or stands there twice."""
     phone: dict[str, int] = {}
     lines: dict[int, dict[str, int]] = {1: {}}
+    keys: dict[int, int] = {}
     unknown: list[str] = []
     for column, name in enumerate(header):
         field, number = meaning(name)
-        place = phone if field in OF_PHONE else lines.setdefault(number, {})
+        place = phone if field in (*OF_PHONE, "key", "") else lines.setdefault(number, {})
         if not field:
             unknown.extend([name] if name else [])
-        elif field in place and field != "reason":
+        elif (field in place and field != "reason") or (field == "key" and number in keys):
             raise SheetError(N_("The column “%(column)s” stands there twice"), column=name[:40])
+        elif field == "key":
+            keys[number] = column
         else:
             place[field] = column
     refuse_missing(header, phone, lines[1], server_needed=server_needed)
     used = tuple((number, place) for number, place in sorted(lines.items()) if place)
-    return Columns(phone, used, tuple(unknown))
+    return Columns(phone, used, tuple(unknown), keys)
 
 
 def meaning(name: str) -> tuple[str, int]:
-    """Return (field, line number); ("", 1) for a name that means nothing here."""
+    """Return (field, number of the line or key); ("", 1) for a name that means nothing here."""
     found = re.fullmatch(r"([a-z]+)([0-9]{0,2})", folded(name))
     field = FIELDS.get(found[1], "") if found else ""
     number = int((found and found[2]) or 1)
-    if not 1 <= number <= MOST_LINES or (number > 1 and field in OF_PHONE):
+    most = MOST_KEYS if field == "key" else MOST_LINES
+    if not 1 <= number <= most or (number > 1 and field in OF_PHONE):
         return "", 1
     return field, number
 

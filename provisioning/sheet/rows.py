@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from provisioning.model import Key
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -54,6 +56,7 @@ class Row:
     notes: tuple[Reason, ...]
     raw: tuple[str, ...] = field(repr=False)
     places: Mapping[str, int] = field(repr=False)
+    keys: tuple[Key, ...] = ()
 
     @property
     def cells(self) -> dict[str, str]:

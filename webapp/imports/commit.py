@@ -3,19 +3,21 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import insert, select
 
 from provisioning.sheet import Row, SheetLine
-from webapp import audit, door_keys, provision
+from webapp import audit, door_keys, function_keys, provision
 from webapp.chunks import chunks
 from webapp.config import Config
 from webapp.extensions import db, utcnow
+from webapp.imports.keys import keys_of, part_of_state, put, written_keys
 from webapp.imports.plan import Plan, Planned, servers_by_name
 from webapp.imports.services import preview, require
-from webapp.models import ImportChange, Line, Phone, SheetImport, SipServer
+from webapp.models import FunctionKey, ImportChange, Line, Phone, SheetImport, SipServer
 
 OWN = ("model", "label", "site_id", "profile_id")
 OF_LINE = (
@@ -81,6 +83,7 @@ def add(
     ]
     for part in chunks(lines):
         db.session.execute(insert(Line), part)
+    add_keys({ids[planned.row.mac]: planned.row for planned in rows if planned.row.keys})
     own: dict[int, list[dict[str, Any]]] = {}
     for line in lines:
         own.setdefault(line["phone_id"], []).append(line)
@@ -91,17 +94,27 @@ def add(
             ids[row.row.mac],
             "added",
             None,
-            added_mark(phone, own[ids[row.row.mac]]),
+            added_mark(phone, own[ids[row.row.mac]], written_keys(row.row.keys)),
         )
         for row, phone in zip(rows, values, strict=True)
     ]
 
 
-def added_mark(phone: dict[str, Any], lines: list[dict[str, Any]]) -> str:
+def add_keys(rows: dict[int, Row]) -> None:
+    """Insert the keys of new phones, by their ids."""
+    values = [
+        {"phone_id": number, **function_keys.values(key)}
+        for number, row in rows.items()
+        for key in row.keys
+    ]
+    for part in chunks(values):
+        db.session.execute(insert(FunctionKey), part)
+
+
+def added_mark(phone: dict[str, Any], lines: list[dict[str, Any]], keys: Mapping[str, str]) -> str:
     """The fingerprint of a phone that was inserted in bulk, without reading it back."""
-    return fingerprint(
-        {name: phone[name] for name in OWN} | {"lines": [line_part(x) for x in lines]}
-    )
+    own = {name: phone[name] for name in OWN} | {"lines": [line_part(x) for x in lines]}
+    return fingerprint(own | part_of_state(keys))
 
 
 def phone_values(planned: Planned, import_id: int) -> dict[str, Any]:
@@ -145,13 +158,16 @@ def change(
     draft: SheetImport, rows: list[Planned], servers: dict[str, SipServer]
 ) -> list[dict[str, Any]]:
     notes = []
+    held = keys_of([planned.phone.id for planned in rows if planned.phone])
     for planned in rows:
         phone = planned.phone
         if phone is None:
             continue
-        before = json.dumps(snapshot(phone))
+        keys = written_keys(held.get(phone.id, ()))
+        before = json.dumps(snapshot(phone, keys))
         apply(planned, phone, servers)
-        after = fingerprint(snapshot(phone))
+        put(phone.id, planned.row.keys, held.get(phone.id, ()))
+        after = fingerprint(snapshot(phone, keys | written_keys(planned.row.keys)))
         notes.append(noted(draft, planned.row, phone.id, "changed", before, after))
     db.session.flush()
     return notes
@@ -192,11 +208,12 @@ def noted(
     }
 
 
-def snapshot(phone: Phone) -> dict[str, Any]:
-    """What an import may change of a phone, as it stands now."""
+def snapshot(phone: Phone, keys: Mapping[str, str]) -> dict[str, Any]:
+    """What an import may change of a phone, as it stands now; `keys` as `written_keys` has them."""
     lines = sorted(phone.lines, key=lambda line: line.number)
     return {name: getattr(phone, name) for name in OWN} | {
-        "lines": [{name: getattr(line, name) for name in OF_LINE} for line in lines]
+        "lines": [{name: getattr(line, name) for name in OF_LINE} for line in lines],
+        **part_of_state(keys),
     }
 
 

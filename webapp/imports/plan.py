@@ -10,6 +10,7 @@ from provisioning.errors import N_
 from provisioning.sheet import Reason, Row, Sheet, SheetLine
 from webapp.chunks import chunks
 from webapp.extensions import db
+from webapp.imports.keys import keys_of, written_keys
 from webapp.imports.overrides import Override
 from webapp.models import Phone, Profile, SipServer, Site
 
@@ -62,6 +63,7 @@ class Known:
     profiles: dict[str, Profile]
     servers: dict[str, SipServer]
     overrides: Mapping[int, Override]
+    keys: Mapping[int, Mapping[str, str]]
 
 
 def make_plan(
@@ -76,12 +78,15 @@ def make_plan(
 
 def look_up(sheet: Sheet, overrides: Mapping[int, Override]) -> Known:
     macs = [row.mac for row in sheet.rows if row.mac]
+    phones = {phone.mac: phone for phone in phones_with(macs)}
+    with_keys = [phones[row.mac].id for row in sheet.rows if row.keys and row.mac in phones]
     return Known(
-        phones={phone.mac: phone for phone in phones_with(macs)},
+        phones=phones,
         sites=sites_by_name(),
         profiles={p.name.casefold(): p for p in db.session.scalars(Profile.by_name())},
         servers=servers_by_name(),
         overrides=overrides,
+        keys={number: written_keys(rows) for number, rows in keys_of(with_keys).items()},
     )
 
 
@@ -165,6 +170,9 @@ def differences(
     }
     for line in row.lines:
         pairs |= line_differences(line, phone, server, known)
+    held = known.keys.get(phone.id, {})
+    for place, text in written_keys(row.keys).items():
+        pairs[f"key {place}"] = (held.get(place, ""), text)
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -10,8 +10,10 @@ from webapp import audit, provision
 from webapp.chunks import chunks
 from webapp.extensions import db, utcnow
 from webapp.imports.commit import OF_LINE, OWN, fingerprint, snapshot
+from webapp.imports.keys import keys_of, written_keys
+from webapp.imports.keys import restore as restore_keys
 from webapp.imports.services import ImportStateError, require
-from webapp.models import ImportChange, Line, Phone, SettingValue, SheetImport
+from webapp.models import FunctionKey, ImportChange, Line, Phone, SettingValue, SheetImport
 
 
 def undo(done: SheetImport, *, force: bool = False) -> dict[str, int]:
@@ -25,8 +27,10 @@ def undo(done: SheetImport, *, force: bool = False) -> dict[str, int]:
     changes = list(db.session.scalars(ImportChange.of(done.id)))
     if not force:
         refuse_if_touched(changes)
+    changed = [change for change in changes if change.action == "changed"]
+    held = keys_of([change.phone_id for change in changed])
     counts = {
-        "restored": sum(restore(c) for c in changes if c.action == "changed"),
+        "restored": sum(restore(c, held.get(c.phone_id, ())) for c in changed),
         "deleted": delete_added([c.phone_id for c in changes if c.action == "added"]),
     }
     done.state, done.undone_at = "undone", utcnow()
@@ -65,10 +69,11 @@ def phones_of(changes: Sequence[ImportChange]) -> Iterator[tuple[ImportChange, P
 
 
 def refuse_if_touched(changes: Sequence[ImportChange]) -> None:
+    held = keys_of([change.phone_id for change in changes])
     touched = [
         phone.mac
         for change, phone in phones_of(changes)
-        if fingerprint(snapshot(phone)) != change.after
+        if fingerprint(snapshot(phone, written_keys(held.get(phone.id, ())))) != change.after
     ]
     if touched:
         raise ImportStateError(
@@ -90,13 +95,14 @@ def delete_added(ids: Sequence[int]) -> int:
     return deleted
 
 
-def restore(change: ImportChange) -> bool:
+def restore(change: ImportChange, keys: Sequence[FunctionKey]) -> bool:
     phone = db.session.get(Phone, change.phone_id)
     if phone is None or change.before is None:
         return False
     before = json.loads(change.before)
     for name in OWN:
         setattr(phone, name, before[name])
+    restore_keys(phone.id, before, keys)
     wanted = {line["number"]: line for line in before["lines"]}
     phone.lines = [line for line in phone.lines if line.number in wanted]
     present = {line.number: line for line in phone.lines}
