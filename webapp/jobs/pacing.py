@@ -6,7 +6,7 @@ its time.
 
 import heapq
 import ipaddress
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from webapp.config import Config
 from webapp.extensions import db, utcnow
 from webapp.models import Phone, Run, RunStep, Site
 
+ROUNDING = 1e-6  # 59.999... seconds are 60
 LATE = timedelta(seconds=15)  # what is so late would come in a heap: it gets a new time
 
 
@@ -36,16 +37,18 @@ class Timetable:
     """Seconds from now at which phones are reached; a rate of 0 is no limit."""
 
     per_minute: float
-    used: Counter[int] = field(default_factory=Counter)
+    others: list[int] = field(default_factory=list)
     last: dict[str, int] = field(default_factory=dict)
+    free: float = 0.0
 
     def occupy(self, network: str, second: int) -> None:
         """Count what another run does."""
-        self.used[self._slot(second)] += 1
+        self.others.append(second)
         self.last[network] = max(self.last.get(network, 0), second)
 
     def place(self, waiting: Iterable[Waiting]) -> dict[int, list[int]]:
         """Return the steps of each second."""
+        self.others.sort(reverse=True)
         queues: dict[str, deque[Waiting]] = {}
         for one in waiting:
             queues.setdefault(one.network, deque()).append(one)
@@ -59,7 +62,7 @@ class Timetable:
             moment, turn, network = heapq.heappop(heap)
             one = queues[network].popleft()
             moment = self._room(moment)
-            found.setdefault(int(moment), []).append(one.step_id)
+            found.setdefault(int(moment + ROUNDING), []).append(one.step_id)
             if queues[network]:
                 heapq.heappush(heap, (moment + gap(one.per_minute), turn, network))
         return found
@@ -69,19 +72,14 @@ class Timetable:
         return 0.0 if last is None else last + gap(first.per_minute)
 
     def _room(self, moment: float) -> float:
-        if self.per_minute <= 0:
-            return moment
-        width, most = self._width(), max(1, int(self._width() * self.per_minute / 60))
-        while self.used[int(moment / width)] >= most:
-            moment = (int(moment / width) + 1) * width
-        self.used[int(moment / width)] += 1
+        """Return the first moment from this one on at which the whole has room."""
+        step = gap(self.per_minute)
+        self.free = max(self.free, moment)
+        while self.others and self.others[-1] <= self.free:
+            self.others.pop()
+            self.free += step
+        moment, self.free = self.free, self.free + step
         return moment
-
-    def _slot(self, second: int) -> int:
-        return int(second / self._width()) if self.per_minute > 0 else second
-
-    def _width(self) -> float:
-        return max(1.0, 60 / self.per_minute)
 
 
 def gap(per_minute: float) -> float:

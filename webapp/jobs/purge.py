@@ -10,7 +10,17 @@ from webapp.config import Config
 from webapp.export import purge as purge_files
 from webapp.extensions import utcnow
 from webapp.jobs.rows import changed
-from webapp.models import Alert, ApiToken, Ban, Delivery, Fetch, SheetImport, Stray, UserSession, WalkIn
+from webapp.models import (
+    Alert,
+    ApiToken,
+    Ban,
+    Delivery,
+    Fetch,
+    SheetImport,
+    Stray,
+    UserSession,
+    WalkIn,
+)
 
 SESSIONS = timedelta(days=30)
 BANS = timedelta(days=7)  # as long as the doors remember how often a source was banned

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from tests.conftest import KEY
 from tests.provisioning.transports.sip_peers import phones as doubles
-from tests.webapp.jobs.reached import come_back, seen_phones
+from tests.webapp.jobs.reached import SIP, at, come_back, seen_phones, told_by
 from webapp.cli import main
 from webapp.extensions import db
 from webapp.models import Phone
@@ -30,28 +30,28 @@ def belldesk(app, tmp_path, monkeypatch):
 
 
 def test_deliver_tells_the_phones_that_are_named(belldesk):
-    seen_phones(["127.0.8.1", "127.0.8.2"])
-    with doubles("ok", "--hosts", "127.0.8.1", "127.0.8.2", "--port", "5060") as heard:
+    seen_phones([at(1), at(2)])
+    with doubles("ok", "--hosts", at(1), at(2), *SIP) as heard:
         started = json.loads(belldesk("phones", "deliver", "0C-38-3E-00-00-02", "--json").stdout)
         assert (started["kind"], started["total"]) == ("deliver", 1)
         belldesk("worker", "--once")
-        assert len(heard.wait(1)) == 1
+        assert len(told_by(heard, 1)) == 1
     watched = belldesk("runs", "watch", str(started["id"]), "--json")
     assert (watched.exit_code, json.loads(watched.stdout)["done"]) == (0, 1)
 
 
 def test_stale_means_those_that_took_an_older_file(belldesk):
-    ids = seen_phones(["127.0.8.1", "127.0.8.2"])
+    ids = seen_phones([at(1), at(2)])
     come_back(db.session.get(Phone, ids[0]))
     db.session.commit()
     assert json.loads(belldesk("phones", "deliver", "--stale", "--json").stdout)["total"] == 1
 
 
 def test_set_address_says_where_a_phone_is_and_takes_it_back(belldesk):
-    [number] = seen_phones(["127.0.8.1"])
+    [number] = seen_phones([at(1)])
     assert belldesk("phones", "set-address", "0c383e000001", "10.0.0.7").stdout == "10.0.0.7\n"
     assert db.session.get(Phone, number).address == "10.0.0.7"
-    assert "127.0.8.1" in belldesk("phones", "set-address", "0c383e000001").stdout
+    assert at(1) in belldesk("phones", "set-address", "0c383e000001").stdout
     db.session.expire_all()
     assert db.session.get(Phone, number).address is None
 
@@ -82,5 +82,5 @@ def test_a_canary_that_stays_away_ends_the_watching_with_exit_code_1(belldesk):
     ],
 )
 def test_a_mistake_is_exit_code_2(belldesk, words):
-    seen_phones(["127.0.8.1"])
+    seen_phones([at(1)])
     assert belldesk(*words).exit_code == 2

@@ -1,5 +1,6 @@
 """Phones at addresses of their own on this machine (127.0.0.0/8), for tests of pushing."""
 
+import os
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -10,6 +11,20 @@ from webapp.extensions import db, utcnow
 from webapp.jobs.worker import Worker
 from webapp.models import Delivery, Phone, Run, RunStep
 from webapp.runs import services
+
+# A network of this process alone: tests that run side by side must not take each other's phones.
+NETWORK = f"127.{os.getpid() % 200 + 20}.{os.getpid() // 200 % 250}"
+SIP = ("--port", "5060")
+
+
+def at(number):
+    return f"{NETWORK}.{number}"
+
+
+def told_by(heard, count):
+    """The phones that were sent a NOTIFY: one that is repeated on a busy machine is one."""
+    heard.wait(count)
+    return {text.split()[1] for text in heard.heard}
 
 
 def unpaced(app, **pace):

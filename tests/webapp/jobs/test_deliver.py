@@ -6,10 +6,13 @@ from sqlalchemy import select
 from provisioning.transports.sip_notify import Timers
 from tests.provisioning.transports.sip_peers import phones as doubles
 from tests.webapp.jobs.reached import (
+    SIP,
+    at,
     begin,
     seen_phones,
     state_of,
     steps_of,
+    told_by,
     tries_of,
     unpaced,
     words,
@@ -20,56 +23,55 @@ from webapp.jobs import crew
 from webapp.models import Phone, Run
 from webapp.runs import services
 
-SIP = ("--port", "5060")
-
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """A silent phone is given up after a second and not after half a minute."""
-    monkeypatch.setattr(crew, "TIMERS", Timers(t1=0.016))
+    monkeypatch.setattr(crew, "TIMERS", Timers(t1=0.04))
 
 
 def test_each_phone_is_told_and_the_run_ends(everywhere):
     unpaced(everywhere)
-    addresses = [f"127.0.7.{number}" for number in range(1, 21)]
+    addresses = [at(number) for number in range(1, 21)]
     ids = seen_phones(addresses)
     with doubles("ok", "--hosts", *addresses, *SIP) as heard:
         run_id = begin(ids)
         work(everywhere)
-        assert len(heard.wait(20)) == 20
+        assert len(told_by(heard, 20)) == 20
     assert {(step.state, step.outcome) for step in steps_of(run_id)} == {("done", "delivered")}
     tries = tries_of(run_id)
     assert {one.address for one in tries} == set(addresses)
     assert {(one.channel, one.success, one.code) for one in tries} == {("notify", True, 200)}
-    assert "127.0.7.1 takes the NOTIFY (200)" in {words(one) for one in tries}
+    assert f"{at(1)} takes the NOTIFY (200)" in {words(one) for one in tries}
     assert state_of(run_id) == "ended"
 
 
 def test_the_notify_names_the_phones_event_and_line(app):
-    [number] = seen_phones(["127.0.7.1"])
-    with doubles("ok", "--hosts", "127.0.7.1", *SIP) as heard:
+    [number] = seen_phones([at(1)])
+    with doubles("ok", "--hosts", at(1), *SIP) as heard:
         begin([number])
         work(app)
         assert heard.header("Event") == "check-sync;reboot=true"
-        assert heard.wait(1)[0].startswith(f"NOTIFY sip:{number}@127.0.7.1")
+        assert heard.wait(1)[0].startswith(f"NOTIFY sip:{number}@{at(1)}")
 
 
 def test_a_challenge_is_answered_for_the_first_line(app):
-    [number] = seen_phones(["127.0.7.1"])
+    [number] = seen_phones([at(1)])
     options = ("--user", str(number), "--password", "secret")
-    with doubles("challenge", "--hosts", "127.0.7.1", *SIP, *options):
+    with doubles("challenge", "--hosts", at(1), *SIP, *options):
         run_id = begin([number])
         work(app)
     assert [step.state for step in steps_of(run_id)] == ["done"]
 
 
 def test_who_does_not_know_an_event_is_asked_by_the_next_and_then_by_its_web_page(app):
-    [number] = seen_phones(["127.0.7.1"])
-    with doubles("unknown", "--hosts", "127.0.7.1", *SIP) as heard:
+    [number] = seen_phones([at(1)])
+    with doubles("unknown", "--hosts", at(1), *SIP) as heard:
         run_id = begin([number])
         work(app)
-        events = [heard.header("Event", one) for one in range(2)]
-    assert events == ["check-sync;reboot=true", "resync"]
+        heard.wait(2)
+        events = {heard.header("Event", one) for one in range(len(heard.heard))}
+    assert events == {"check-sync;reboot=true", "resync"}
     channels = [one.channel for one in tries_of(run_id)]
     assert channels[:3] == ["notify", "notify", "http"]
     assert not any(one.success for one in tries_of(run_id))
@@ -78,43 +80,43 @@ def test_who_does_not_know_an_event_is_asked_by_the_next_and_then_by_its_web_pag
 
 
 def test_who_is_silent_gets_no_second_notify(app):
-    [number] = seen_phones(["127.0.7.1"])
+    [number] = seen_phones([at(1)])
     run_id = begin([number])
     work(app)
     channels = [one.channel for one in tries_of(run_id)]
     assert channels.count("notify") == 1
     assert "http" in channels
-    assert "127.0.7.1 does not answer the NOTIFY" in {words(one) for one in tries_of(run_id)}
+    assert f"{at(1)} does not answer the NOTIFY" in {words(one) for one in tries_of(run_id)}
 
 
 def test_nothing_that_reboots_is_sent_when_that_was_ruled_out(app):
-    [number] = seen_phones(["127.0.7.1"])
-    with doubles("ok", "--hosts", "127.0.7.1", *SIP) as heard:
+    [number] = seen_phones([at(1)])
+    with doubles("ok", "--hosts", at(1), *SIP) as heard:
         begin([number], reboot=False)
         work(app)
         assert heard.header("Event") == "resync"
 
 
 def test_phones_behind_one_router_are_not_pushed_to(everywhere):
-    ids = seen_phones(["127.0.7.1", "127.0.7.1"])
-    with doubles("ok", "--hosts", "127.0.7.1", *SIP) as heard:
+    ids = seen_phones([at(1), at(1)])
+    with doubles("ok", "--hosts", at(1), *SIP) as heard:
         run_id = begin(ids[:1])
         work(everywhere)
         assert heard.heard == []
     [step] = steps_of(run_id)
     assert step.state == "failed"
-    assert words(step).startswith("Several phones were seen from 127.0.7.1")
+    assert words(step).startswith(f"Several phones were seen from {at(1)}")
     assert tries_of(run_id) == []
 
 
 def test_a_typed_address_goes_before_the_one_it_was_seen_from(app):
-    one, _two = seen_phones(["127.0.7.1", "127.0.7.1"])
-    db.session.get(Phone, one).address = "127.0.7.2"
+    one, _two = seen_phones([at(1), at(1)])
+    db.session.get(Phone, one).address = at(2)
     db.session.commit()
-    with doubles("ok", "--hosts", "127.0.7.2", *SIP) as heard:
+    with doubles("ok", "--hosts", at(2), *SIP) as heard:
         begin([one])
         work(app)
-        assert len(heard.wait(1)) == 1
+        assert len(told_by(heard, 1)) == 1
 
 
 def test_a_phone_that_was_never_seen_says_so(app):
@@ -135,24 +137,24 @@ def test_a_phone_without_a_file_says_so(app):
 
 def test_stopped_before_its_turn_a_phone_is_not_told(everywhere):
     unpaced(everywhere, pushes_per_minute=1)
-    ids = seen_phones(["127.0.7.1", "127.0.7.2", "127.0.7.3"])
-    with doubles("ok", "--hosts", "127.0.7.1", "127.0.7.2", "127.0.7.3", *SIP) as heard:
+    ids = seen_phones([at(1), at(2), at(3)])
+    with doubles("ok", "--hosts", at(1), at(2), at(3), *SIP) as heard:
         run_id = begin(ids)
         work(everywhere)
         services.stop(db.session.get(Run, run_id))
         db.session.commit()
         work(everywhere)
-        assert len(heard.heard) == 1
+        assert len(told_by(heard, 1)) == 1
     assert sorted(step.state for step in steps_of(run_id)) == ["done", "stopped", "stopped"]
     assert state_of(run_id) == "stopped"
 
 
 def test_retry_tells_those_that_failed(everywhere):
-    ids = seen_phones(["127.0.7.1", None])
-    with doubles("ok", "--hosts", "127.0.7.1", "127.0.7.2", *SIP):
+    ids = seen_phones([at(1), None])
+    with doubles("ok", "--hosts", at(1), at(2), *SIP):
         run_id = begin(ids)
         work(everywhere)
-        db.session.get(Phone, ids[1]).address = "127.0.7.2"
+        db.session.get(Phone, ids[1]).address = at(2)
         again = services.retry_failed(db.session.get(Run, run_id), None)
         db.session.commit()
         work(everywhere)
@@ -162,11 +164,11 @@ def test_retry_tells_those_that_failed(everywhere):
 
 def test_provision_and_deliver_tells_whose_file_changed(everywhere):
     unpaced(everywhere)
-    ids = seen_phones(["127.0.7.1", None, "127.0.7.3"])
+    ids = seen_phones([at(1), None, at(3)])
     current = db.session.get(Phone, ids[2])
     current.fetched_sha256 = current.revision_sha256
     db.session.commit()
-    with doubles("ok", "--hosts", "127.0.7.1", *SIP):
+    with doubles("ok", "--hosts", at(1), *SIP):
         run_id = begin(ids, kind="provision", deliver=True)
         work(everywhere)
     run = db.session.get(Run, run_id)
@@ -174,3 +176,13 @@ def test_provision_and_deliver_tells_whose_file_changed(everywhere):
     assert [step.phone_id for step in steps_of(run.options["next"])] == [ids[0]]
     assert state_of(run.options["next"]) == "ended"
     assert db.session.scalars(select(Run.kind).order_by(Run.id)).all() == ["provision", "deliver"]
+
+
+def test_a_phone_that_was_deleted_meanwhile_stops_nobody(everywhere):
+    ids = seen_phones([at(1), at(2)])
+    run_id = begin(ids)
+    db.session.delete(db.session.get(Phone, ids[0]))
+    db.session.commit()
+    with doubles("ok", "--hosts", at(2), *SIP):
+        work(everywhere)
+    assert [step.state for step in steps_of(run_id)] == ["stopped", "done"]
