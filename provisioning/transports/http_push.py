@@ -18,8 +18,8 @@ from provisioning.transports.http_push_client import (
     Client,
     Question,
     first_client,
-    in_words,
 )
+from provisioning.transports.http_push_errors import in_words
 from provisioning.transports.http_push_sockets import PlainError
 from provisioning.transports.push_peer import ChangedError, PushError, Talk, check_login
 

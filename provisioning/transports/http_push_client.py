@@ -7,15 +7,14 @@ wait ends by one clock, and an answer is read no further than it may be long.
 import http.client
 import ipaddress
 import select
-import ssl
 from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from provisioning.errors import ProvisioningError
 from provisioning.transports import push_words as words
+from provisioning.transports.http_push_errors import in_words
 from provisioning.transports.http_push_login import Login
 from provisioning.transports.http_push_sockets import PlainError, dial, secure
 from provisioning.transports.push_peer import PushError, Talk, printable
@@ -197,34 +196,6 @@ class Client:
         self._connection.auto_open = 0
         # Else the standard port of https would be named in the Host header.
         self._connection.default_port = PORTS[self._scheme]
-
-
-def in_words(error: Exception, talk: Talk, port: int) -> PushError:
-    """Say what an error of the network or of the protocol means for a person."""
-    where: dict[str, object] = {"port": port, "address": talk.peer.address}
-    match error:
-        case PushError():
-            return error
-        case PlainError(__cause__=TimeoutError()):
-            return PushError(words.TIMED_OUT)
-        case PlainError():
-            return PushError(words.NOT_HTTPS, **where)
-        case ProvisioningError():  # a challenge that no header can answer
-            return PushError(words.UNKNOWN_LOGIN)
-        case TimeoutError():
-            return PushError(words.TIMED_OUT)
-        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLSyscallError():
-            return PushError(words.BROKEN_OFF)
-        case ssl.SSLError():
-            return PushError(words.NO_TLS)
-        case ConnectionRefusedError():
-            return PushError(words.NOBODY, **where)
-        case ConnectionError() | http.client.IncompleteRead():
-            return PushError(words.BROKEN_OFF)
-        case OSError():
-            reason = error.strerror or str(error)
-            return PushError(words.UNREACHABLE, address=talk.peer.address, reason=reason)
-    return PushError(words.NOT_HTTP, **where)
 
 
 def first_client(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from provisioning.resync import read_resync
+from provisioning.transports import http_push as http_push_steps
 from provisioning.transports import push_words as words
 from provisioning.transports.push import Peer, Times, http_push
 from tests.daemons import free_port, install, need, running
@@ -253,6 +254,18 @@ def test_plain_http_is_used_where_nothing_speaks_https_and_the_data_allows_it():
         assert done.success
         assert done.fingerprint is None
         assert words.PLAIN in steps
+
+
+def test_plain_http_is_used_where_the_port_of_https_is_closed(monkeypatch):
+    with phone("fanvil") as fanvil:
+        ports = {"https": free_port(), "http": fanvil.port}
+        monkeypatch.setattr(http_push_steps, "_ports", lambda model: ports)
+        done, steps = push(fanvil.peer(port=None), FANVIL)
+        assert done.success
+        assert words.PLAIN in steps
+        done, _ = push(fanvil.peer(port=None, fingerprint="sha256:" + "0" * 64), FANVIL)
+        assert (done.success, done.message) == (False, words.NOBODY)
+        assert done.params["port"] == ports["https"]
 
 
 def test_plain_http_is_refused_where_the_data_does_not_allow_it():
