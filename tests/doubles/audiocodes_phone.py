@@ -31,8 +31,7 @@ class AudioCodes:
     def __init__(self, args):
         self.args, self.sessions, self.looked = args, set(), False
         self.pages = Pages(self.answer, args.manner, args.user, args.password, args.upgrade)
-        self.etc = Path(tempfile.mkdtemp(prefix="phone-"))
-        (self.etc / "main.cfg").write_text("system/type=405HD\nprovisioning/method=DYNAMIC\n")
+        self.config = b"system/type=405HD\nprovisioning/method=DYNAMIC\n"
 
     def tell(self, **what):
         if not self.args.quiet:
@@ -75,25 +74,32 @@ class AudioCodes:
         form = request.form
         if form.get("ASU_METHOD") != "2" or form.get("NOW_CFG") != "0":
             return Reply(200, "bad form")
-        self.write_address(form["CFG_URL"])
+        text = "system/type=405HD\nprovisioning/method=STATIC\n"
+        self.config = f"{text}provisioning/configuration/url={form['CFG_URL']}\n".encode()
         self.tell(address=form["CFG_URL"])
         return Reply(200, "OK")
-
-    def write_address(self, url):
-        text = "system/type=405HD\nprovisioning/method=STATIC\n"
-        (self.etc / "main.cfg").write_text(f"{text}provisioning/configuration/url={url}\n")
 
     def take_file(self, request):
         parts = request.parts
         name, body = parts.get("upname", (None, b""))
         if name is None or parts.get("TYPE", (None, b""))[1] != b"6":
             return Reply(500, "bad upload")
-        (self.etc / "main.cfg").write_bytes(body)
+        self.config = body
         self.tell(uploaded=hashlib.sha256(body).hexdigest(), name=name)
         return Reply(302, headers={"Location": "/mainform.cgi"})
 
+    def shell(self, command, data):
+        """Run it by a real shell that finds the phone's file where a phone has it."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "main.cfg"
+            file.write_bytes(self.config)
+            here = ["sh", "-c", command.replace("/phone/etc", folder)]
+            done = subprocess.run(here, input=data, capture_output=True, check=False)
+            self.config = file.read_bytes()
+        return done
+
     def restart(self):
-        lines = (self.etc / "main.cfg").read_text(errors="replace").splitlines()
+        lines = self.config.decode(errors="replace").splitlines()
         known = dict(line.split("=", 1) for line in lines if "=" in line)
         self.tell(restarts=True)
         url = known.get("provisioning/configuration/url")
@@ -146,8 +152,7 @@ class Shell(paramiko.ServerInterface):
         data = b""
         while chunk := channel.recv(32768):
             data += chunk
-        here = command.replace("/phone/etc", str(self.phone.etc))
-        done = subprocess.run(["sh", "-c", here], input=data, capture_output=True, check=False)
+        done = self.phone.shell(command, data)
         channel.sendall(done.stdout + done.stderr)
         if self.manner != "no-code":
             channel.send_exit_status(done.returncode)

@@ -16,7 +16,8 @@ from provisioning.transports.push import Peer, Times
 from tests.daemons import DIE_WITH_ME
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
-QUICK = Times(connect=2, answer=1, whole=4)
+PATIENT = Times(connect=10, answer=20, whole=40)  # a busy machine
+QUICK = Times(connect=2, answer=1, whole=4)  # where the phone is silent anyway
 PASSWORD = "s3cret-of-phone"
 
 
