@@ -27,6 +27,7 @@ def read(tmp_path, monkeypatch):
         ("TFTP_PORT", "70000", "from 1 to 65535"),
         ("WEB_WORKERS", "0", "from 1 to"),
         ("SESSION_MINUTES", "0", "from 1 to"),
+        ("TOKEN_SECONDS", "0", "from 1 to"),
         ("PNP", "maybe", "1 or 0"),
         ("PNP_PORT", "0", "from 1 to 65535"),
         ("PNP_GROUP", "ff02::1", "an IPv4 address"),
