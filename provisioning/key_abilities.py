@@ -120,6 +120,8 @@ def refuse_text(model: "Model", key: Key, place: str) -> None:
 
 def for_template(phone: Phone, model: "Model") -> list[dict[str, object]]:
     """The keys in the family's words, for its template: in order, `index` counted from 0."""
+    if not phone.keys:
+        return []
     lines = {line.number: line for line in phone.lines}
     ordered = sorted(phone.keys, key=lambda key: (key.module, key.position))
     return [worded(key, lines.get(key.line), phone, model) for key in ordered]

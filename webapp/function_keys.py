@@ -109,10 +109,14 @@ class Row:
 
 @dataclass(slots=True)
 class Typed:
-    """What an editor sent: its rows, and the keys in them unless one has an error."""
+    """What an editor sent: its rows, and those of them that are keys."""
 
     rows: list[Row]
-    keys: list[Key] = field(default_factory=list)
+    pairs: list[tuple[Row, Key]] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[Key]:
+        return [key for _row, key in self.pairs]
 
     @property
     def good(self) -> bool:
@@ -159,7 +163,7 @@ def typed(form: Mapping[str, str]) -> Typed:
             )
         places.add((key.module, key.position))
         row.error = row.error or refusal(key)
-        found.keys.append(key)
+        found.pairs.append((row, key))
     return found
 
 

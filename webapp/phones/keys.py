@@ -47,11 +47,8 @@ def refuse_what_it_cannot(phone: Phone, typed: function_keys.Typed) -> None:
     model = registry().model(phone.model)
     accounts = [line.number for line in phone.lines]
     number = voicemail(phone)
-    by_place = {function_keys.place(key.module, key.position): key for key in typed.keys}
-    for row in typed.rows:
-        key = by_place.get(row.place)
-        if row.kind and key and not row.error:
-            row.error = function_keys.refusal(key, model, accounts, number)
+    for row, key in typed.pairs:
+        row.error = row.error or function_keys.refusal(key, model, accounts, number)
 
 
 def editor(phone: Phone, rows: list[Row], status: int = 200) -> Response:

@@ -124,9 +124,10 @@ def test_what_cannot_be_is_refused_at_its_row_and_nothing_is_written(bob, row, w
 
 def test_two_keys_at_one_place_are_refused(bob):
     phone = yealink()
-    answer = bob.post(f"/phones/{phone.id}/keys", data=form(("1", "dnd"), ("01", "line")))
+    answer = bob.post(f"/phones/{phone.id}/keys", data=form(("1", "dnd"), ("01", "blf", "1;2")))
     assert answer.status_code == 422
     assert "Two keys stand at the place" in answer.text
+    assert answer.text.count("invalid-feedback") == 1
 
 
 def test_more_rows_keep_what_is_typed_and_write_nothing(bob):
