@@ -35,7 +35,8 @@ class Printed:
 @needs("phones.write")
 def walk_in() -> ResponseReturnValue:
     """Make codes for the phones that the form means and show them, this once."""
-    found = list(db.session.scalars(chosen(current_user, request.form).limit(MOST + 1)))
+    query = chosen(current_user, request.form).options(*Phone.for_list()).order_by(Phone.mac)
+    found = list(db.session.scalars(query.limit(MOST + 1)))
     if not found:
         abort(404)
     more, phones = len(found) > MOST, found[:MOST]

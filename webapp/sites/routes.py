@@ -153,5 +153,6 @@ def delete(site_id: int) -> ResponseReturnValue:
     return redirect(url_for("sites.index"), 303)
 
 
-# What a site's DHCP server is told hangs on the same blueprint.
+# How phones are pointed to a site hangs on the same blueprint.
 from webapp.sites import dhcp as dhcp  # noqa: E402
+from webapp.sites import pnp as pnp  # noqa: E402

@@ -11,6 +11,7 @@ from sqlalchemy import exists, select
 
 from provisioning.registry import registry
 from webapp import walk_in_codes
+from webapp.doors.flood import source
 from webapp.extensions import db
 from webapp.models import Fetch, Phone, WalkIn
 
@@ -47,7 +48,7 @@ def misses() -> Misses:
 
 def look_up(code: str, address: str) -> WalkIn | None:
     """The code's row, if it can be used and this address has not guessed too often."""
-    counted = misses()
+    counted, address = misses(), source(address)
     if counted.too_many(address):
         return None
     found = walk_in_codes.find(code)

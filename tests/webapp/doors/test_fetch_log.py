@@ -130,12 +130,16 @@ def test_an_unknown_phone_with_a_wrong_key_does_not_either(door):
     assert door.logged(select(Stray)) == []
 
 
-def test_the_queue_is_capped_by_site(door, monkeypatch, caplog):
+def test_the_queue_is_capped_by_site_and_says_so_once_an_hour(door, monkeypatch, caplog):
     monkeypatch.setattr(strays, "PER_SITE", 3)
+    monkeypatch.setattr(strays, "FULL", strays.FullQueues())
     for last in range(5):
         door.ask(f"0c383e1000{last:02x}.cfg")
     assert len(door.logged(select(Stray))) == 3
-    assert "2 unknown phones were turned away" in caplog.text
+    assert f"of site {door.site.id} is full: 2 times" in caplog.text
+    door.ask("0c383e1000aa.cfg")
+    assert len(door.logged(select(Stray))) == 3
+    assert caplog.text.count("is full") == 1
     other = add_site()
     door.ask(f"{STRAY}.cfg", other.key)
     assert len(door.logged(select(Stray))) == 4

@@ -199,6 +199,15 @@ def test_who_guesses_is_not_heard_any_more_and_others_are(app, phone, code):
     assert other.status_code == 200
 
 
+def test_a_guesser_is_known_by_the_whole_of_his_ipv6_network(app, phone, code):
+    guesser = app.test_client()
+    for number in range(25):
+        here = {"REMOTE_ADDR": f"2001:db8:1:2::{number:x}"}
+        guesser.get(f"/w/AAAA-BBBB-CCCC-{number:04d}", environ_overrides=here)
+    here = {"REMOTE_ADDR": "2001:db8:1:2:ffff::1"}
+    assert guesser.get(f"/w/{code}", environ_overrides=here).status_code == 404
+
+
 def test_another_site_cannot_press_for_somebody(app, phone, code):
     app.config["WTF_CSRF_ENABLED"] = True
     assert app.test_client().post(f"/w/{code}").status_code == 422
