@@ -179,13 +179,13 @@ def _proof(request: Request, key_digest: str, phone: Stored, now: datetime) -> P
     if site:
         return "key"
     if previous_own:
-        return "previous_own_key" if _runs(phone.own_previous_until, now) else "old_key"
+        return "previous_own_key" if runs(phone.own_previous_until, now) else "old_key"
     if previous:
-        return "previous_key" if _runs(phone.previous_until, now) else "old_key"
+        return "previous_key" if runs(phone.previous_until, now) else "old_key"
     return ""
 
 
-def _runs(until: datetime | None, now: datetime) -> bool:
+def runs(until: datetime | None, now: datetime) -> bool:
     return until is not None and now < until
 
 
@@ -199,7 +199,7 @@ def _closed(request: Request, phone: Stored, now: datetime, banned: bool) -> Rea
     else:
         if pinned and not at_home:
             return "other_network"
-        if (phone.policy == "strict" or not pinned) and not _runs(phone.armed_until, now):
+        if (phone.policy == "strict" or not pinned) and not runs(phone.armed_until, now):
             return "closed_window"
         if not pinned and not place(request.address, phone.networks):
             return "other_network"  # what cannot be pinned is nowhere

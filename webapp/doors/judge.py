@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from provisioning.answer import OWN, Reason, Request, Stored, Verdict, decide
+from provisioning.answer import OWN, Reason, Request, Stored, Verdict, decide, runs
 from provisioning.identify import Clues, identify
 from webapp.doors.bans import Bans
 from webapp.doors.certificates import macs_in
@@ -55,9 +55,14 @@ class Judge:
         return verdict._replace(challenge=scheme)
 
     def _besides(self, request: Request, verdict: Verdict, phone: Stored) -> Verdict:
-        """What the site wants besides a key. A bootstrap is what tells the phone its password."""
+        """What the site wants besides a key.
+
+        In its window a phone is given its file without the password, which the file tells it. Who
+        is refused there is asked all the same: he must not learn that there is such a phone.
+        """
         wants = phone.door_auth != "none" and (phone.policy != "strict" or verdict.proof in OWN)
-        if wants:
+        learning = verdict.served and runs(phone.armed_until, datetime.now(UTC))
+        if wants and not learning:
             verdict = self._password(request, verdict, phone)
         if not verdict.served or not phone.certificate_required:
             return verdict

@@ -30,7 +30,9 @@ WORD, OLD_WORD = "f00dcafe", "0ldf00d"
 
 
 def protect(door, scheme, **more):
-    change(door, **{"door_auth": scheme, "door_password": WORD} | more)
+    """After its window, where it is pinned: the password is asked for."""
+    values = {"door_auth": scheme, "door_password": WORD, "pinned_network": "203.0.113.0/24"}
+    change(door, **values | {"armed_until": utcnow() - timedelta(seconds=1)} | more)
 
 
 def with_basic(door, word=WORD, user=MAC, **more):
@@ -157,18 +159,21 @@ def test_its_own_key_needs_the_password_too(door):
 
 
 def test_the_password_opens_neither_a_closed_window_nor_another_network(door):
-    protect(door, "basic")
-    close(door)
+    protect(door, "basic", pinned_network=None)
     assert challenges(ask(door))
+    assert with_basic(door).status_code == 404
+    change(door, pinned_network="10.1.1.0/24")
     assert with_basic(door).status_code == 404
 
 
-def test_who_was_asked_is_not_pinned(door):
-    protect(door, "basic")
-    ask(door)
-    assert pinned(door) is None
-    with_basic(door)
+def test_in_its_window_a_phone_learns_its_password_and_is_asked_afterwards(door):
+    until = utcnow() + timedelta(hours=1)
+    protect(door, "basic", armed_until=until, pinned_network=None)
+    assert ask(door).data == BODY
     assert pinned(door) == "203.0.113.0/24"
+    close(door)
+    assert challenges(ask(door))
+    assert with_basic(door).data == BODY
 
 
 def test_to_be_asked_is_no_failure_a_wrong_password_is_one(door):
@@ -211,25 +216,28 @@ def test_who_has_no_key_is_refused_as_ever(door):
         assert with_basic(door, file=file, key="wrong").status_code == 404
 
 
-def test_a_strict_site_gives_the_bootstrap_without_and_the_file_with_the_password(door):
+def test_a_strict_site_asks_for_the_password_with_a_phones_own_key_only(door):
     key = give_own_key(door)
     add_bootstrap(door.phone)
-    protect(door, "digest", policy="strict")
+    protect(door, "digest", policy="strict", armed_until=utcnow() + timedelta(hours=1))
     assert ask(door).data == SHORT
-    assert ask(door, file="0c383e0000ee.cfg").status_code == 404
+    assert ask(door, key=key).data == BODY
+    close(door)
+    for file in (f"{MAC}.cfg", "0c383e0000ee.cfg"):
+        assert ask(door, file=file).status_code == 404
     found = challenges(ask(door, key=key))[0]
     said = {"Authorization": answer_to(found, f"/p/{key}/{MAC}.cfg")}
     assert ask(door, key=key, headers=said).data == BODY
 
 
 def test_tftp_which_carries_no_password_gives_nothing(door):
-    protect(door, "basic")
+    protect(door, "basic", pinned_network="10.0.0.0/24")
     assert fetch_as(MAC, via="tftp", address="10.0.0.1").reason == "no_password"
 
 
 def test_to_look_as_a_phone_needs_no_password(door):
     protect(door, "digest")
-    assert fetch_as(MAC).served
+    assert fetch_as(MAC, address="203.0.113.1").served
 
 
 def test_another_process_knows_a_sites_password_within_seconds(door, monkeypatch):
@@ -243,7 +251,7 @@ def test_another_process_knows_a_sites_password_within_seconds(door, monkeypatch
 @pytest.mark.parametrize("scheme", ["basic", "digest"])
 def test_curl_gets_in(door, scheme):
     need("curl")
-    protect(door, scheme)
+    protect(door, scheme, pinned_network="127.0.0.0/24")
     server = make_server("127.0.0.1", 0, door.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

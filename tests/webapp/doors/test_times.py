@@ -66,7 +66,8 @@ def test_refusals_take_the_same_time(door, monkeypatch):
 
 def test_and_so_do_questions_for_a_password(door, monkeypatch):
     monkeypatch.setattr(FetchLog, "add", lambda self, entry: None)
-    change(door, door_auth="basic", door_password="0" * 24)
+    values = {"armed_until": None, "pinned_network": "203.0.113.0/24"}
+    change(door, door_auth="basic", door_password="0" * 24, **values)
     said = {"HTTP_AUTHORIZATION": "Basic MGMzODNlMDAwMDAxOnh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eA=="}
     requests = {"there": (f"{MAC}.cfg", door.key), "not there": ("0c383e0000e1.cfg", door.key)}
     door.door.judge._schemes.look_again()
