@@ -63,15 +63,16 @@ def sites() -> Iterator[dict[str, Any]]:
         N_("Write the networks that its phones really come from on the page of the site."),
         sites=", ".join(wide),
     )
-    armed = db.session.scalar(select(func.count(Phone.id)).where(Phone.armed())) or 0
+    unpinned = Phone.armed(), Phone.pinned_network.is_(None)
+    armed = db.session.scalar(select(func.count(Phone.id)).where(*unpinned)) or 0
     total = db.session.scalar(select(func.count(Phone.id))) or 0
     yield row(
         "windows",
         N_("Few windows are open"),
         2,
         armed <= max(10, total // 2),
-        N_("%(armed)s of %(total)s phones can be had with their site's key and their address"),
-        N_("Close the windows of phones that have arrived: choose them in the list of phones."),
+        N_("%(armed)s of %(total)s phones wait for whoever comes first with their site's key"),
+        N_("Close the windows of phones that will not come soon: choose them in the list."),
         armed=armed,
         total=total,
     )

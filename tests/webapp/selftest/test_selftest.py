@@ -4,12 +4,14 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from tests.webapp.test_provision import make_phone
 from webapp import create_app
 from webapp.audit import acting_as
 from webapp.cli import main
@@ -95,6 +97,16 @@ def test_a_strict_sites_open_window_holds_no_secret(attacked):
 def test_a_site_that_is_open_to_the_internet_is_named(attacked):
     _, found = attacked(networks="0.0.0.0/0")
     assert found["networks"]["params"]["sites"] == "Acme / Lisbon"
+
+
+def test_phones_that_wait_for_whoever_comes_first_are_counted(attacked):
+    for number in range(12):
+        phone = make_phone(f"0c383e0000{number:02x}", pinned_network="10.0.0.0/24")
+        phone.armed_until = utcnow() + timedelta(hours=1)
+    db.session.commit()
+    assert attacked()[1]["windows"]["passed"] is True
+    db.session.execute(update(Phone).values(pinned_network=None))
+    assert attacked()[1]["windows"]["params"] == {"armed": 12, "total": 12}
 
 
 def test_the_walk_raises_an_alarm_and_leaves_neither_alert_nor_ban(attacked):
