@@ -1,12 +1,16 @@
 """Runs in the browser: page, modal, rights, and what a strange request gets."""
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.webapp.jobs.phones import make_phones
+from tests.webapp.jobs.reached import begin, seen_phones
 from webapp.extensions import db
+from webapp.jobs.runs import perform
 from webapp.jobs.worker import Worker
-from webapp.models import Run
+from webapp.models import Delivery, Fetch, Line, Run
 
 HTMX = {"HX-Request": "true"}
 
@@ -130,3 +134,84 @@ def test_a_reader_may_look_and_not_touch(app, bob, carol, path):
 def test_without_the_right_to_phones_there_are_no_runs(app, dave, anonymous, path):
     assert dave.get(path).status_code == 403
     assert anonymous.get(path).status_code in (302, 303)
+
+
+def test_deliver_is_a_run_of_its_own_kind_and_says_so(app, bob):
+    [number] = seen_phones([None])
+    modal = bob.post("/runs/", data={"id": number, "kind": "deliver"}, headers=HTMX)
+    assert "Delivery, run #1" in modal.text
+    work(app)
+    [run] = runs()
+    assert (run.kind, run.state) == ("deliver", "ended")
+    text = bob.get(f"/runs/{run.id}").text
+    assert "It was never seen here: start it, or type its address" in text
+    assert "Delivery" in bob.get("/runs/").text
+
+
+def test_each_push_is_shown_while_it_goes_on_and_after(app, bob):
+    [number] = seen_phones(["10.9.1.7"])
+    run_id = begin([number], kind="deliver")
+    one = Delivery(
+        run_id=run_id, phone_id=number, channel="http", address="10.9.1.7", success=None,
+        message="NOTIFY is sent to %(address)s", params={"address": "10.9.1.7"},
+    )  # fmt: skip
+    db.session.add(one)
+    db.session.commit()
+    path = f"/runs/{run_id}/progress?in=page"
+    assert "NOTIFY is sent to 10.9.1.7 …" in bob.get(path, headers=HTMX).text
+    one.success, one.message = True, "%(address)s takes the NOTIFY (%(code)s)"
+    one.params = {"address": "10.9.1.7", "code": 200}
+    db.session.add(
+        Fetch(at=one.at + timedelta(seconds=12), transport="http", file="x", address="10.9.1.7",
+              status=200, phone_id=number)
+    )  # fmt: skip
+    db.session.commit()
+    text = bob.get(path, headers=HTMX).text
+    assert "10.9.1.7 takes the NOTIFY (200); it fetched after 12 seconds" in text
+
+
+def test_provision_and_deliver_leads_on_to_the_second_run(app, bob):
+    ids = seen_phones([None, "10.9.1.7"])
+    db.session.execute(update(Line).values(display_name="Changed"))
+    db.session.commit()
+    bob.post("/runs/", data={"id": ids, "deliver": "1"})
+    perform(1)
+    db.session.rollback()
+    text = bob.get("/runs/1").text
+    assert "/runs/2" in text
+    assert "1 phone was never seen here" in text
+    assert [run.kind for run in runs()] == ["provision", "deliver"]
+
+
+def test_a_roll_out_asks_first_and_keeps_what_was_chosen(app, bob):
+    ids = seen_phones([None, None])
+    asked = bob.post("/runs/rollout", data={"id": ids}, headers=HTMX)
+    assert asked.text.count('name="id"') == 2
+    assert "2 phones get their new files" in asked.text
+    assert runs() == []
+    wrong = bob.post("/runs/rollout", data={"id": ids, "minutes": "0", "percent": "200"})
+    assert wrong.status_code == 422
+    assert wrong.text.count("is-invalid") == 2
+    bob.post("/runs/rollout", data={"id": ids, "minutes": "5", "percent": "20", "wait": "y"})
+    [run] = runs()
+    assert run.kind == "rollout"
+    assert run.options == {"minutes": 5, "percent": 20, "wait": True, "reboot": True}
+
+
+def test_a_halted_roll_out_offers_three_ways_on(app, bob):
+    bob.post("/runs/rollout", data={"id": seen_phones([None] * 3), "minutes": 5, "percent": 10})
+    work(app)
+    text = bob.get("/runs/1").text
+    assert "Halted itself" in text
+    assert "1 of 1 phones of stage 1 did not come back" in text
+    for path in ("roll-back", "continue", "stop"):
+        assert f'action="/runs/1/{path}"' in text
+    assert bob.post("/runs/1/continue").status_code == 303
+    assert bob.post("/runs/1/continue").status_code == 422
+
+
+def test_who_only_reads_starts_stops_and_takes_back_nothing(app, bob, carol):
+    bob.post("/runs/rollout", data={"id": seen_phones([None]), "minutes": 5, "percent": 10})
+    for path in ("", "rollout", "1/stop", "1/continue", "1/roll-back"):
+        assert carol.post(f"/runs/{path}").status_code == 403
+    assert "roll-back" not in carol.get("/runs/1").text
