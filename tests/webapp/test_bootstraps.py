@@ -1,10 +1,14 @@
 """What is kept ready for phones of strict sites."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
 from tests.webapp.test_provision import make_phone
 from webapp import door_keys, provision
+from webapp.doors.trace import fetch_as
 from webapp.extensions import db, utcnow
 from webapp.models import Bootstrap, Phone, Revision, Site
 
@@ -137,3 +141,31 @@ def test_a_site_without_passwords_at_the_door_makes_and_writes_none(everywhere):
     revised(phone)
     assert phone.door_password is None
     assert b"DefaultPassword" not in db.session.get(Revision, phone.revision_id).body
+
+
+def test_at_the_door_the_sites_key_gives_an_address_and_that_gives_the_file(strict):
+    phone = make_phone(password="0nlyInTheFile")
+    revised(phone)
+    at = {"address": "203.0.113.9"}
+    first = fetch_as(phone.mac, key=strict.key, **at)
+    assert first.served and b"0nlyInTheFile" not in first.body
+    own = re.search(rb"/p/([\w-]{32})", first.body)[1].decode()
+    second = fetch_as(phone.mac, key=own, **at)
+    assert second.served and b"0nlyInTheFile" in second.body
+    phone.disarm()
+    db.session.commit()
+    assert not fetch_as(phone.mac, key=strict.key, **at).served
+    assert fetch_as(phone.mac, key=own, **at).served
+
+
+def test_at_the_door_a_new_key_works_beside_the_old_one_until_then(everywhere):
+    phone = make_phone(armed_until=None)
+    revised(phone)
+    old = phone.key
+    phone.new_key(utcnow() + timedelta(hours=1))
+    db.session.commit()
+    assert fetch_as(phone.mac, key=old).served and fetch_as(phone.mac, key=phone.key).served
+    phone.previous_key_until = utcnow() - timedelta(seconds=1)
+    db.session.commit()
+    assert not fetch_as(phone.mac, key=old).served
+    assert fetch_as(phone.mac, key=phone.key).served

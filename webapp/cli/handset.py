@@ -4,6 +4,7 @@ Source of the words: User-Agents and requests seen from phones of these vendors.
 """
 
 import http.client
+import re
 import socket
 import zlib
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from provisioning.registry import Model, registry
 from provisioning.transports import tftp_client
 
+ITS_KEY = re.compile(rb"(?<=/p/)[\w-]{32}", re.ASCII)
 HOST = "127.0.0.1"  # and never another
 PATIENCE = 5.0
 FIRMWARE = {
@@ -36,7 +38,10 @@ class AskError(Exception):
 
 @dataclass
 class Handset:
-    """`etag` is of the file it holds; `source` the address it asks from, "" if that cannot be."""
+    """`etag` is of the file it holds; `source` the address it asks from, "" if that cannot be.
+
+    `learned` is the key in the address that the file told it; `key` what DHCP tells it.
+    """
 
     mac: str
     model: Model
@@ -44,6 +49,7 @@ class Handset:
     source: str = ""
     release: int = 0
     etag: str = ""
+    learned: str = field(default="", repr=False)
     asked: int = field(default=0, compare=False)
 
     @property
@@ -109,13 +115,17 @@ class Handset:
         source = (self.source, 0) if self.source else None
         connection = http.client.HTTPConnection(HOST, port, PATIENCE, source_address=source)
         try:
-            connection.request("GET", f"/p/{self.key}/{file}", headers=headers)
+            connection.request("GET", f"/p/{self.learned or self.key}/{file}", headers=headers)
             answer = connection.getresponse()
-            answer.read()
+            body = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise AskError(f"HTTP: {error}") from error
         finally:
             connection.close()
+        if answer.status == 200 and (found := ITS_KEY.search(body)):
+            self.learned = found[0].decode()
+        elif answer.status == 404 and file == self.own_file():
+            self.learned = ""  # back to the address that DHCP tells it
         if answer.status == 200:
             self.etag = answer.headers.get("ETag", "") if self.number % 2 else ""
         return answer.status in (200, 304)

@@ -37,11 +37,11 @@ class SiteForm(FlaskForm):
         _l("Who gets the files of its phones"),
         choices=[
             SelectChoice("lan", _l(
-                "Its networks: whoever asks from one of them, always. For phones that nobody from"
+                "LAN: whoever asks from one of its networks, always. For phones that nobody from"
                 " elsewhere can reach."
             )),
             SelectChoice("armed", _l(
-                "Windows: a phone is open for a while after it was entered. Who fetches its file"
+                "Armed: a phone is open for a while after it was entered. Who fetches its file"
                 " first pins it to that network, and it stays open for that one."
             )),
             SelectChoice("strict", _l(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.request import urlopen
 
 import pytest
@@ -116,6 +117,30 @@ def test_a_door_that_is_closed_is_no_end(company):
     ask = next(x for x in network.waiting if not x.over_tftp)
     network.ask(ask, ask.own_file())
     assert network.failed == 1
+
+
+def test_a_phone_comes_back_to_the_address_that_its_file_told_it():
+    model, own, asked = registry().model("fanvil-x1sg"), "k" * 32, []
+
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            body = b"<FlashServerIP>http://desk/p/%s</FlashServerIP>" % own.encode()
+            self.send_response(404 if len(asked) == 3 else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words):
+            pass
+
+    phone = Handset("0c383e000001", model, "sites")
+    with HTTPServer(("127.0.0.1", 0), Door) as door:
+        threading.Thread(target=door.serve_forever, daemon=True).start()
+        for _ in range(4):
+            phone.over_http(phone.own_file(), door.server_port)
+        door.shutdown()
+    assert [path.split("/")[2] for path in asked] == ["sites", own, own, "sites"]
 
 
 def environment(folder):
