@@ -39,7 +39,7 @@ class Check:
     weight: int
     attack: Callable[[Doors, Decoy, Decoy], Result]
     remedy: str
-    leak: str = N_("%(leaks)s of %(tries)s tries got something")
+    leak: str = N_("Tried %(tries)s times, got something %(leaks)s times")
     policy: str = ""
 
 
@@ -100,7 +100,7 @@ def finding(check: Check, site: str, result: Result | None) -> dict[str, Any]:
         return row | {"passed": None} | silent
     passed = not result.leaks
     params = {"tries": result.tries, "leaks": result.leaks, **result.told}
-    message = N_("%(tries)s tries, nothing was to be had") if passed else check.leak
+    message = N_("Tried %(tries)s times, nothing was to be had") if passed else check.leak
     remedy = "" if passed else check.remedy
     return row | {"passed": passed, "message": message, "params": params, "remedy": remedy}
 
