@@ -84,11 +84,10 @@ class Shell:
         transport.auth_timeout = None
         with self._watched():
             transport.start_client()
-        key = hashlib.sha256(transport.get_remote_server_key().asbytes()).digest()
-        fingerprint = "SHA256:" + base64.b64encode(key).decode().rstrip("=")
-        talk.recognise(fingerprint, words.CHANGED_KEY)
-        talk.say(words.STEPS["sign-in"])
-        with self._watched():
+            key = hashlib.sha256(transport.get_remote_server_key().asbytes()).digest()
+            fingerprint = "SHA256:" + base64.b64encode(key).decode().rstrip("=")
+            talk.recognise(fingerprint, words.CHANGED_KEY)
+            talk.say(words.STEPS["sign-in"])
             self._sign_in()
 
     def _sign_in(self) -> None:
@@ -107,18 +106,19 @@ class Shell:
 
     def run(self, command: str, stdin: bytes = b"") -> Done:
         """Return what a command answered, or raise MuteError when it does not end in time."""
+        asked = False
         try:
             with self._watched() as seconds:
                 channel = self._transport.open_session(timeout=2 * seconds)
+                asked = True
+                try:
+                    return self._execute(channel, command, stdin)
+                finally:
+                    channel.close()
         except paramiko.ChannelException:
             raise PushError(words.NO_COMMANDS) from None
-        try:
-            with self._watched():
-                return self._execute(channel, command, stdin)
         except TimeoutError:
-            raise MuteError from None
-        finally:
-            channel.close()
+            raise (MuteError if asked else TimeoutError) from None
 
     def _execute(self, channel: paramiko.Channel, command: str, stdin: bytes) -> Done:
         try:

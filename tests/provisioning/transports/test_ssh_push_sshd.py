@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from dataclasses import replace
 
 import paramiko
@@ -166,4 +167,7 @@ def test_fifty_at_a_time_leave_no_thread(server):
         thread.join()
     assert [done.message for done in found if not done.success] == []
     assert len(found) == 50
+    ends = time.monotonic() + 5  # a watch that was called off needs a moment to go
+    while threading.active_count() > before and time.monotonic() < ends:
+        time.sleep(0.01)
     assert threading.active_count() == before
