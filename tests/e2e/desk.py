@@ -26,6 +26,7 @@ class Desk:
     folder: Path
     port: int
     tftp_port: int
+    pnp_port: int
     process: subprocess.Popen
 
     @property
@@ -45,7 +46,8 @@ class Desk:
             "BELLDESK_PORT": str(self.port),
             "BELLDESK_TFTP_HOST": "127.0.0.1",
             "BELLDESK_TFTP_PORT": str(self.tftp_port),
-            "BELLDESK_PNP": "off",
+            "BELLDESK_PNP_GROUP": "127.0.0.1",  # no group: desks that run side by side do not meet
+            "BELLDESK_PNP_PORT": str(self.pnp_port),
             "BELLDESK_LEASE_SECONDS": "5",
         }
 
@@ -78,7 +80,7 @@ class Desk:
 
 @contextmanager
 def running_desk(folder: Path) -> Iterator[Desk]:
-    ports = free_port(), free_port(socket.SOCK_DGRAM)
+    ports = free_port(), free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
     desk = Desk(folder, *ports, process=None)
     with (folder / "output").open("wb") as output:
         desk.process = subprocess.Popen(
