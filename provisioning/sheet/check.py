@@ -62,6 +62,7 @@ class Checker:
         self.macs: dict[str, int] = {}
         self.accounts: dict[tuple[str, str], int] = {}
         self.models: dict[str, Model | None] = {}
+        self.unknown: dict[str, Reason] = {}
         self.carried: dict[tuple[str, str], str | None] = {}
         self.chosen: Mapping[int, Mapping[str, str]] = {}
 
@@ -128,7 +129,9 @@ class Checker:
         if not name:
             remarks.refuse("model", N_("The model is missing: name it in the sheet or choose one"))
         elif model is None:
-            remarks.reasons.append(unknown_model(name, self.registry))
+            if name not in self.unknown:
+                self.unknown[name] = unknown_model(name, self.registry)
+            remarks.reasons.append(self.unknown[name])
         return model
 
     def lines(

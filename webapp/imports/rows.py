@@ -31,15 +31,21 @@ class Meant:
 
 
 def meant(draft: SheetImport) -> Meant:
-    shown = Shown.asked(services.preview(draft))
     if request.values.get("all") == "1":
+        shown = Shown.asked(services.preview(draft))
         return Meant([planned.row.number for planned in shown.rows], True, None)
     found = [number(text) for text in request.values.getlist("id")]
     numbers = [row for row in found if row is not None]
     if len(numbers) != len(found):
         numbers.append(0)  # no row has it: refused with words
-    one = next((p for p in shown.plan.rows if numbers == [p.row.number]), None)
-    return Meant(numbers, False, one)
+    return Meant(numbers, False, row_of(draft, numbers[0]) if len(numbers) == 1 else None)
+
+
+def row_of(draft: SheetImport, row: int) -> Planned | None:
+    """The one row that is chosen, for its form; what it is saved as needs no look at it."""
+    if "save" in request.form:
+        return None
+    return next((p for p in services.preview(draft).rows if p.row.number == row), None)
 
 
 def here() -> dict[str, Any]:
@@ -57,7 +63,7 @@ def choose_rows(import_id: int) -> ResponseReturnValue:
     rows, form = meant(draft), RowsForm(formdata=None)
     if "save" in request.form:
         form = RowsForm()
-    form.fill(several=rows.only is None)
+    form.fill(several=rows.all or len(rows.numbers) != 1)
     if "save" not in request.form:
         if rows.only:
             form.show(rows.only.override)
