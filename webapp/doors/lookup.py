@@ -9,24 +9,21 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import (
-    URL,
-    Dialect,
-    Engine,
-    LargeBinary,
-    create_engine,
-    literal_column,
-    make_url,
-    select,
-    type_coerce,
-)
+from sqlalchemy import URL, Dialect, Engine, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from provisioning.answer import Stored
 from webapp.bulk import stored_time
+from webapp.doors.questions import (
+    Question,
+    bans_statement,
+    bootstrap_statement,
+    passwords_statement,
+    phone_statement,
+    schemes_statement,
+)
 from webapp.extensions import utcnow
-from webapp.models import Ban, Bootstrap, Phone, Revision, Site
 
 MAPPED = 256 * 1024 * 1024  # bytes of SQLite's file that are read without a system call
 TIMES = [Stored._fields.index(name) for name in Stored._fields if name.endswith("_until")]
@@ -36,77 +33,6 @@ NOT_IN_TIME = 2  # seconds a read may wait for a lock of SQLite's; a phone asks 
 
 class UnavailableError(Exception):
     """The database does not answer."""
-
-
-def statement(mac: object) -> Any:
-    return (
-        select(
-            Phone.id,
-            Phone.site_id,
-            Phone.mac,
-            Phone.model,
-            Site.key_digest,
-            Site.previous_digest,
-            Site.previous_until,
-            Site.networks,
-            Site.policy,
-            Site.door_auth,
-            Site.certificate_required,
-            Phone.key_digest,
-            Phone.previous_key_digest,
-            Phone.previous_key_until,
-            Phone.armed_until,
-            Phone.pinned_network,
-            Revision.id,
-            Revision.sha256,
-            Revision.size,
-            Revision.content_type,
-            type_coerce(Revision.body, LargeBinary),
-        )
-        .join_from(Phone, Site, Site.id == Phone.site_id)
-        .join(Revision, Revision.id == Phone.revision_id, isouter=True)
-        .where(Phone.mac == mac)
-    )
-
-
-def bootstrap_statement(phone_id: object) -> Any:
-    return select(
-        Bootstrap.sha256,
-        Bootstrap.size,
-        Bootstrap.content_type,
-        type_coerce(Bootstrap.body, LargeBinary),
-    ).where(Bootstrap.phone_id == phone_id)
-
-
-def bans_statement(now: datetime) -> Any:
-    return select(Ban.source).where(Ban.until > now)
-
-
-def passwords_statement(phone_id: object) -> Any:
-    return select(
-        type_coerce(Phone.door_password, LargeBinary),
-        type_coerce(Phone.previous_door_password, LargeBinary),
-        Phone.previous_door_password_until,
-    ).where(Phone.id == phone_id)
-
-
-def schemes_statement(none: str) -> Any:
-    """Sites that ask for a password; at a `strict` one only phones' own keys lead to a file."""
-    columns = (Site.key_digest, Site.previous_digest, Site.previous_until, Site.door_auth)
-    return select(*columns).where(Site.door_auth != none, Site.policy != literal_column("'strict'"))
-
-
-class Question:
-    """A statement of one parameter, compiled once."""
-
-    def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self.sql = str(compiled)
-        self._name = next(iter(compiled.params))
-        self._positional = compiled.positional
-
-    def values(self, value: object) -> Any:
-        return (value,) if self._positional else {self._name: value}
 
 
 def existing(url: str) -> URL:
@@ -136,7 +62,7 @@ class StoredPhones:
         self._engine: Engine = create_engine(
             existing(url), isolation_level="AUTOCOMMIT", poolclass=NullPool, hide_parameters=True
         )
-        self._phone = Question(statement(""), self._engine.dialect)
+        self._phone = Question(phone_statement(""), self._engine.dialect)
         self._bootstrap = Question(bootstrap_statement(0), self._engine.dialect)
         self._bans = Question(bans_statement(utcnow()), self._engine.dialect)
         self._passwords = Question(passwords_statement(0), self._engine.dialect)

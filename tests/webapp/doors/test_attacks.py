@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from werkzeug.test import Client
 
 from provisioning.answer import digest
 from tests.webapp.doors.cast import BODY, MAC, add_phone, add_site, commit
 from tests.webapp.doors.test_windows import AWAY, HOME, ask, change, close, give_own_key
-from webapp.doors import reread
+from webapp import create_app
+from webapp.doors import mount, phones_door, reread
 from webapp.doors.failures import GUESSES, NEIGHBOURS, REFUSED
 from webapp.extensions import db, utcnow
 from webapp.models import Alert, AuditEntry, Ban, Fetch, Phone
@@ -79,16 +81,18 @@ def test_a_thousand_wrong_fetches_do_not_stop_fifty_good_phones_behind_the_same_
 
 
 def test_two_processes_share_a_ban(door, monkeypatch):
-    """Another process has banned the source; this one reads it within seconds."""
+    """Two applications on one database share as little memory as two processes."""
     assert ask(door, THIEF, method="HEAD").status_code == 200
-    path = door.app.extensions["belldesk"].instance / "belldesk.sqlite3"
-    with sqlite3.connect(path) as other:
-        until = (utcnow() + timedelta(minutes=15)).replace(tzinfo=None)
-        values = (THIEF, utcnow().replace(tzinfo=None).isoformat(" "), until.isoformat(" "))
-        other.execute("INSERT INTO bans (source, since, until, times) VALUES (?, ?, ?, 1)", values)
+    other = mount(create_app(door.app.extensions["belldesk"]))
+    client = Client(other)
+    for mac in macs(NEIGHBOURS):
+        path = f"/p/{door.key}/{mac}.cfg"
+        client.get(path, environ_overrides={"REMOTE_ADDR": THIEF})
+    phones_door(other).close()
     now = reread.time.monotonic() + reread.READ_EVERY
     monkeypatch.setattr(reread.time, "monotonic", lambda: now)
     assert ask(door, THIEF).status_code == 404
+    assert door.logged(Fetch.newest_first())[0].reason == "banned"
     assert ask(door, HOME).data == BODY
 
 
