@@ -128,6 +128,8 @@ def in_kea_values(text: str) -> str:
 # ---- MikroTik RouterOS 7.16 and newer -----------------------------------------------------------
 
 
+# A matcher without the pool of its server would give its phones no address: one for each server.
+ROUTEROS = "/ip dhcp-server"
 # What it removes before it adds, so that it can be pasted again: sets before their options.
 ROUTEROS_MENUS = (
     "/ip dhcp-server matcher",
@@ -140,7 +142,7 @@ def mikrotik(pointers: "list[Pointer]") -> str:
     return lines(
         [
             "# RouterOS 7.16 or newer. It does not look at the front of a MAC address: where",
-            "# phones say no class, give their set to a network or to their leases.",
+            "# phones send no class (Fanvil from the factory), give their set to a network or a lease.",
             *(f'{menu} remove [find name~"^belldesk-"]' for menu in ROUTEROS_MENUS),
             *(part for pointer in pointers for part in mikrotik_part(pointer)),
         ]
@@ -159,11 +161,12 @@ def mikrotik_part(pointer: "Pointer") -> Iterator[str]:
     for number, word in enumerate(pointer.classes, 1):
         quoted = in_routeros_quotes(word)
         yield (
-            f"/ip dhcp-server matcher add name={name}-{number} server=all code=60"
-            f" matching-type=substring value={quoted} option-set={name}"
+            f":foreach s in=[{ROUTEROS} find] do={{ {ROUTEROS} matcher add"
+            f' name=("{name}-{number}-" . [{ROUTEROS} get $s name])'
+            f" server=[{ROUTEROS} get $s name] address-pool=[{ROUTEROS} get $s address-pool]"
+            f" code=60 matching-type=substring value={quoted} option-set={name} }}"
         )
-    if not pointer.classes:
-        yield f"# /ip dhcp-server network set [find] dhcp-option-set={name}"
+    yield f"# {ROUTEROS} network set [find] dhcp-option-set={name}"
 
 
 def routeros_value(value: str) -> str:

@@ -68,17 +68,20 @@ def test_mikrotik_reads_back_what_was_meant(url):
             words = dict(w.split("=", 1) for w in found[f"belldesk-{pointer.key}-{option}"][4:])
             assert int(words["code"]) == option
             assert routeros_octets(words["value"]).decode() == pointer.value
-    assert all(line.startswith(("/ip dhcp-server ", "# ")) or not line for line in lines)
+    starts = ("/ip dhcp-server ", ":foreach s in=[/ip dhcp-server find] do={ ", "# ")
+    assert all(line.startswith(starts) or not line for line in lines)
 
 
 def test_mikrotik_makes_every_set_and_matches_every_class():
     text = configuration("mikrotik", PLAIN, "Lisbon")
     for pointer in pointers(PLAIN):
-        options = ",".join(f"belldesk-{pointer.key}-{option}" for option in pointer.options)
-        assert f"option sets add name=belldesk-{pointer.key} options={options}\n" in text
-        assert text.count(f"option-set=belldesk-{pointer.key}\n") >= 1
+        name = f"belldesk-{pointer.key}"
+        options = ",".join(f"{name}-{option}" for option in pointer.options)
+        assert f"option sets add name={name} options={options}\n" in text
+        assert f"# /ip dhcp-server network set [find] dhcp-option-set={name}\n" in text
         for word in pointer.classes:
-            assert f'code=60 matching-type=substring value="{word}"' in text
+            same = f'value="{word}" option-set={name} }}\n'
+            assert f"address-pool] code=60 matching-type=substring {same}" in text
 
 
 @pytest.mark.parametrize("url", [PLAIN, URL, "http://desk/p/a\u0027b$c`d/"])
