@@ -142,7 +142,7 @@ def mikrotik(pointers: "list[Pointer]") -> str:
     return lines(
         [
             "# RouterOS 7.16 or newer. It does not look at the front of a MAC address: where",
-            "# phones send no class (Fanvil from the factory), give their set to a network or a lease.",
+            "# phones send no class (Fanvil at first), give their set to a network or a lease.",
             *(f'{menu} remove [find name~"^belldesk-"]' for menu in ROUTEROS_MENUS),
             *(part for pointer in pointers for part in mikrotik_part(pointer)),
         ]
