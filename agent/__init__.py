@@ -1,1 +1,3 @@
-"""Runs on PCs: standard library and psutil only; imports nothing of the server."""
+"""Runs on PCs: Python 3.9, standard library and psutil; imports nothing of the server."""
+
+__version__ = "0.1.0"
