@@ -11,6 +11,7 @@ from rich.table import Table
 from sqlalchemy import select
 
 from provisioning.errors import ProvisioningError
+from provisioning.keys import written
 from provisioning.mac import format_mac, normalise_mac
 from provisioning.registry import registry
 from webapp import provision
@@ -130,7 +131,9 @@ def summary(phone: Phone) -> dict[str, Any]:
 
 
 def details(phone: Phone) -> dict[str, Any]:
-    settings = provision.Settings([phone.id]).of(phone)
+    chosen = provision.Settings([phone.id])
+    settings = chosen.of(phone)
+    keys = chosen.keys.shown(phone, str(settings["voicemail.number"].value))
     return {
         "accounts": [
             {
@@ -140,6 +143,14 @@ def details(phone: Phone) -> dict[str, Any]:
                 "server": line.sip_server.host,
             }
             for line in phone.lines
+        ],
+        "keys": [
+            {
+                "key": written(one.key),
+                "origin": one.origin,
+                "left_out": str(one.left_out) if one.left_out else "",
+            }
+            for one in keys
         ],
         "revised_at": phone.revised_at.isoformat() if phone.revised_at else None,
         "settings": {

@@ -9,7 +9,7 @@ from tests.webapp.test_provision import make_phone
 from webapp.audit import acting_as
 from webapp.cli import phones, sites
 from webapp.extensions import db
-from webapp.models import AuditEntry, Site
+from webapp.models import AuditEntry, FunctionKey, Site
 
 
 @pytest.fixture
@@ -32,6 +32,17 @@ def test_phones_are_listed_as_words_and_as_json(belldesk):
     [row] = json.loads(belldesk(phones.group, "list", "--json", "--model", "X1SG").output)
     assert (row["mac"], row["state"], row["lines"]) == ("0c:38:3e:00:00:01", "never", ["1001"])
     assert json.loads(belldesk(phones.group, "list", "--json", "--state", "current").output) == []
+
+
+def test_a_phone_is_shown_with_its_keys(belldesk):
+    phone = make_phone()
+    for position, kind, value in ((2, "blf", "1002"), (9, "dnd", "")):
+        db.session.add(FunctionKey(phone_id=phone.id, position=position, kind=kind, value=value))
+    db.session.commit()
+    first, second = json.loads(belldesk(phones.group, "show", phone.mac, "--json").output)["keys"]
+    assert first == {"key": "2=blf:1002", "origin": "phone", "left_out": ""}
+    assert "has no such key" in second["left_out"]
+    assert "2=blf:1002" in belldesk(phones.group, "show", phone.mac).output
 
 
 def test_a_phone_is_shown_without_its_passwords(belldesk):
