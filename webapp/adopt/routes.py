@@ -157,7 +157,12 @@ def bulk() -> ResponseReturnValue:
 
 def tell_adopted(done: services.Bulk) -> None:
     if done.adopted:
-        flash(ngettext("%(num)d phone adopted.", "%(num)d phones adopted.", done.adopted), "ok")
+        words = ngettext(
+            "%(num)d phone adopted. Give it its line, then provision it.",
+            "%(num)d phones adopted. Give them their lines, then provision them.",
+            done.adopted,
+        )
+        flash(words, "ok")
     for error in done.left[:WORDS_SHOWN]:
         flash(said(error), "warn")
     if len(done.left) > WORDS_SHOWN:
