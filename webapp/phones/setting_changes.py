@@ -71,7 +71,8 @@ def listed(phones: Select[Any]) -> list[Phone]:
 
 
 def changes(phones: Sequence[Phone], wanted: Wanted) -> Iterator[Change]:
-    """What is not so already, phone by phone."""
+    """What is not so already, phone by phone; none of a phone whose model nobody knows."""
+    phones = [phone for phone in phones if phone.model in registry().models]
     shared: dict[tuple[object, ...], dict[str, Effective]] = {}
     for part in chunks(phones, AT_ONCE):
         settings = Settings([phone.id for phone in part])

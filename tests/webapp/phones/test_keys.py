@@ -191,3 +191,13 @@ def test_the_voice_mail_key_takes_the_number_of_the_settings(app):
     db.session.add(everywhere)
     db.session.commit()
     assert "*97@1/m" in body_of(phone)
+
+
+def test_a_phone_of_a_model_that_nobody_knows_any_more_still_opens(bob):
+    phone = yealink()
+    phone.model = "acme-1"
+    db.session.commit()
+    assert bob.get(f"/phones/{phone.id}").status_code == 200
+    assert bob.get(f"/phones/{phone.id}/keys").status_code == 404
+    data = {"id": phone.id, "save": "1", "set:ntp.server": "a.test"}
+    assert bob.post("/phones/settings", data=data).status_code == 303
