@@ -52,7 +52,7 @@ class SiteForm(FlaskForm):
         default="armed",
     )  # fmt: skip
     door_auth = RadioField(
-        _l("What a phone must show besides its address"),
+        _l("What a phone must show besides its address, out of its window"),
         choices=[
             SelectChoice("none", _l("Nothing")),
             SelectChoice("basic", _l(

@@ -87,7 +87,7 @@ def test_its_page_names_the_models_that_must_be_told_the_password_by_hand(bob):
     make_phone("000413000001", "snom-d785")
     choose(bob, door_auth="digest")
     text = bob.get(f"/sites/{here().id}").text
-    assert "(Digest)" in text and "must be typed: Snom D785." in text
+    assert "(Digest)" in text and "must be typed on the phone: Snom D785." in text
 
 
 @pytest.mark.parametrize(
