@@ -12,8 +12,9 @@ from provisioning.identify import Clues
 from webapp.doors.entry import Entry
 from webapp.doors.fetch_log import FetchLog
 from webapp.doors.judge import Judge
-from webapp.doors.lookup import StoredPhones, UnavailableError
+from webapp.doors.lookup import StoredPhones
 from webapp.doors.passwords import Passwords
+from webapp.doors.reader import UnavailableError
 from webapp.secretbox import SecretBox, SecretBoxError
 
 if TYPE_CHECKING:

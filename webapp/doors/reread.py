@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from webapp.doors.lookup import UnavailableError
+from webapp.doors.reader import UnavailableError
 
 READ_EVERY = 3.0  # seconds
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from webapp.doors import phones_door
 from webapp.doors.entry import Entry
 from webapp.doors.judge import Judge
 from webapp.doors.log_writer import Log, LogWriter, log_beside
-from webapp.doors.lookup import UnavailableError
+from webapp.doors.reader import UnavailableError
 from webapp.secretbox import SecretBox, SecretBoxError
 
 log = logging.getLogger("belldesk.phones")

@@ -15,7 +15,6 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     func,
-    or_,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -115,7 +114,11 @@ class Computer(Model):
 
 class Agent(Model):
     """One installation of the agent. `state`: active, review (a known computer enrolled again and
-    a person must say which one is real) or revoked. `key` names it in its messages."""
+    a person must say which one is real) or revoked. `key` names it in its messages.
+
+    `boot` is the start it speaks from now; `clone_boot` holds eight signs of each of the four
+    before: one of them that speaks again is a second machine with this identity.
+    """
 
     __tablename__ = "agents"
     __audited__ = True
@@ -217,15 +220,19 @@ class Account(Model):
 
 
 class ComputerUse(Model):
-    """An account was on a computer from `since` to `until` (None: still), as far as is known.
+    """An account was on a computer from `since` to `until`, as far as is known. `kind` is console
+    or remote.
 
-    `seen_at` is the last report that said so; between it and a later one nothing is known, and the
-    use ends there. `kind` is console or remote.
+    While `until` is None the computer's last report said so: the use is sure until its
+    `reported_at`, and no beat needs to write here. Then it ends with the last report that told of
+    it, which is `seen_at` too: after that nothing is known.
     """
 
     __tablename__ = "computer_uses"
     __table_args__ = (
         Index("ix_computer_uses_computer_id_since", "computer_id", "since"),
+        # Every beat asks for those that run.
+        Index("ix_computer_uses_computer_id_until", "computer_id", "until"),
         Index("ix_computer_uses_account_id_since", "account_id", "since"),
     )
 
@@ -250,15 +257,23 @@ class ComputerUse(Model):
 
     @classmethod
     def at(cls, moment: datetime) -> ColumnElement[bool]:
-        """Uses that were running then."""
-        return (cls.since <= moment) & or_(cls.until.is_(None), cls.until >= moment)
+        """Uses that were running then; join Computer, whose last report bounds what still runs."""
+        return (cls.since <= moment) & (
+            func.coalesce(cls.until, Computer.reported_at, cls.seen_at) >= moment
+        )
+
+    @property
+    def sure_until(self) -> datetime:
+        """The last moment for which this is known."""
+        return self.until or max(self.computer.reported_at or self.seen_at, self.seen_at)
 
 
 class AddressUse(Model):
-    """A computer had an address from `since` to `seen_at`: who was on 10.1.2.3 at 14:07?"""
+    """A computer had an address, as ComputerUse: who was on 10.1.2.3 at 14:07?"""
 
     __tablename__ = "address_uses"
     __table_args__ = (
+        Index("ix_address_uses_computer_id_until", "computer_id", "until"),
         Index("ix_address_uses_address_since", "address", "since"),
         Index("ix_address_uses_computer_id_since", "computer_id", "since"),
     )
@@ -267,9 +282,25 @@ class AddressUse(Model):
     computer_id: Mapped[int] = mapped_column(ForeignKey("computers.id", ondelete="CASCADE"))
     address: Mapped[str] = mapped_column(String(45))
     since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     computer: Mapped[Computer] = relationship()
+
+    @classmethod
+    def of_computer(cls, computer_id: int) -> Select[Self]:
+        return select(cls).where(cls.computer_id == computer_id).order_by(cls.since.desc())
+
+    @classmethod
+    def at(cls, moment: datetime) -> ColumnElement[bool]:
+        """As ComputerUse.at."""
+        return (cls.since <= moment) & (
+            func.coalesce(cls.until, Computer.reported_at, cls.seen_at) >= moment
+        )
+
+    @property
+    def sure_until(self) -> datetime:
+        return self.until or max(self.computer.reported_at or self.seen_at, self.seen_at)
 
 
 class SessionEvent(Model):

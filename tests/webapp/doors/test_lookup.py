@@ -3,7 +3,8 @@
 import pytest
 
 from tests.daemons import free_port
-from webapp.doors.lookup import StoredPhones, UnavailableError
+from webapp.doors.lookup import StoredPhones
+from webapp.doors.reader import UnavailableError
 
 
 @pytest.mark.parametrize("driver", ["mysql+pymysql", "postgresql+psycopg"])

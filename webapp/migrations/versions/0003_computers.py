@@ -82,6 +82,7 @@ def upgrade():
     sa.Column('computer_id', sa.Integer(), nullable=False),
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('since', webapp.extensions.UtcDateTime(), nullable=False),
+    sa.Column('until', webapp.extensions.UtcDateTime(), nullable=True),
     sa.Column('seen_at', webapp.extensions.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['computer_id'], ['computers.id'], name=op.f('fk_address_uses_computer_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_address_uses')),
@@ -92,6 +93,7 @@ def upgrade():
     with op.batch_alter_table('address_uses', schema=None) as batch_op:
         batch_op.create_index('ix_address_uses_address_since', ['address', 'since'], unique=False)
         batch_op.create_index('ix_address_uses_computer_id_since', ['computer_id', 'since'], unique=False)
+        batch_op.create_index('ix_address_uses_computer_id_until', ['computer_id', 'until'], unique=False)
 
     op.create_table('agents',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -162,6 +164,7 @@ def upgrade():
     with op.batch_alter_table('computer_uses', schema=None) as batch_op:
         batch_op.create_index('ix_computer_uses_account_id_since', ['account_id', 'since'], unique=False)
         batch_op.create_index('ix_computer_uses_computer_id_since', ['computer_id', 'since'], unique=False)
+        batch_op.create_index('ix_computer_uses_computer_id_until', ['computer_id', 'until'], unique=False)
 
     op.create_table('connections',
     sa.Column('id', sa.Integer(), nullable=False),
