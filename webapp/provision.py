@@ -311,6 +311,8 @@ def roll_back(phone: Phone, older: Revision) -> Revision:
     """
     if older.phone_id != phone.id:
         raise ProvisioningError(N_("This revision belongs to another phone"))
+    if not knows_the_door(phone, older):
+        raise ProvisioningError(N_("This file holds no password for the door that still works"))
     number = last_numbers([phone.id])[phone.id] + 1
     present = (phone.key or "").encode()
     body = KEY_IN_ADDRESS.sub(present, older.body) if present else older.body
@@ -329,6 +331,14 @@ def roll_back(phone: Phone, older: Revision) -> Revision:
     db.session.flush()
     phone.revision_id, phone.revision_sha256, phone.revised_at = again.id, again.sha256, utcnow()
     return again
+
+
+def knows_the_door(phone: Phone, older: Revision) -> bool:
+    """Whether a phone with this file could come back where its site asks for a password."""
+    login, model = login_of(phone), registry().models.get(older.model)
+    if login is None or model is None or not model.takes_a_login:
+        return True
+    return login.password.encode() in older.body
 
 
 def new_password() -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from provisioning.errors import ProvisioningError
 from provisioning.render import render
 from tests.webapp.imports.test_imports import written
 from tests.webapp.phones.test_phone_pages import form_of
@@ -130,6 +131,21 @@ def test_an_older_file_comes_again_with_the_present_key(everywhere):
     assert again.sha256 == phone.revision_sha256 != first.sha256
     assert "1001" in body and "1009" not in body
     assert phone.key in body and old not in body
+
+
+def test_an_older_file_with_a_password_that_opens_nothing_does_not_come_again(everywhere):
+    """Out of its window the phone would stand before a closed door with it."""
+    phone = make_phone()
+    phone.site.door_auth = "digest"
+    db.session.commit()
+    provision.revise([phone])
+    first = db.session.get(Revision, phone.revision_id)
+    db.session.commit()
+    assert provision.roll_back(phone, first).number == 2
+    phone.new_key(utcnow() + HOUR)
+    db.session.commit()
+    with pytest.raises(ProvisioningError, match="no password for the door"):
+        provision.roll_back(phone, first)
 
 
 def test_a_new_key_keeps_the_old_one_alive_until_then(everywhere):
