@@ -324,7 +324,7 @@ def row(
         "state": state,
         "outcome": outcome,
         "message": message,
-        "params": {name: str(value) for name, value in (params or {}).items()},
+        "params": plain(params or {}),
         "ended_at": utcnow() if over else None,
         "due_at": due_at,
         "worker": None,

@@ -186,3 +186,13 @@ def test_a_phone_that_was_deleted_meanwhile_stops_nobody(everywhere):
     with doubles("ok", "--hosts", at(2), *SIP):
         work(everywhere)
     assert [step.state for step in steps_of(run_id)] == ["stopped", "done"]
+
+
+def test_the_words_of_a_failed_step_can_be_said_whatever_fills_them(app):
+    """The web pages' words have numbers in them (%d), which no text may fill."""
+    [number] = seen_phones([at(1)])
+    run_id = begin([number])
+    work(app)
+    [step] = steps_of(run_id)
+    assert words(step) == words(tries_of(run_id)[-1])
+    assert not any("%(" in words(one) for one in tries_of(run_id))
