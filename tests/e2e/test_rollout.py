@@ -1,4 +1,4 @@
-"""A roll-out in the browser: it halts by itself when a phone fails, and is taken back by a click."""
+"""A roll-out in the browser: it halts when a phone fails, and a click takes it back."""
 
 import http.client
 

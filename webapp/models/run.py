@@ -137,10 +137,11 @@ class RunStep(Model):
 
     @classmethod
     def returned(cls, run: Run) -> Select[int]:
-        """How many of its phones have taken their newest file since the run began."""
+        """How many of the phones it told have taken their newest file since the run began."""
         query = select(func.count()).select_from(cls).join(Phone, Phone.id == cls.phone_id)
         since = Phone.fetched_at >= (run.started_at or run.created_at)
-        return query.where(cls.run_id == run.id, Phone.is_in_state("current"), since)
+        told = cls.outcome.in_(("delivered", "alone", "late"))
+        return query.where(cls.run_id == run.id, told, Phone.is_in_state("current"), since)
 
     @classmethod
     def counts_by_stage(cls, run_id: int) -> Select[int, str, int]:
