@@ -23,6 +23,7 @@ KINDS = {
     "pnp_closed": (_l("SIP PnP: window closed"), "warn"),
     "pnp_two_addresses": (_l("SIP PnP: two addresses"), "bad"),
     "identity": (_l("Phone's identity changed"), "bad"),
+    "rollout": (_l("Roll-out halted"), "bad"),
     "rollout": (_l("Rollout halted"), "bad"),
 }
 
