@@ -39,9 +39,12 @@ def fetch(desk, number):
     return body
 
 
-@pytest.fixture
-def fleet(page, desk, tmp_path):
+@pytest.fixture(scope="module")
+def fleet(chromium, desk, tmp_path_factory):
     """Phones that have their files and whose passwords were changed since."""
+    tmp_path = tmp_path_factory.mktemp("sheets")
+    context = chromium.new_context(base_url=desk.url, locale="en-GB")
+    page = context.new_page()
     create_the_administrator(page, desk)
     create_the_site(page)
     upload(desk, tmp_path, "first-secret")
@@ -49,12 +52,13 @@ def fleet(page, desk, tmp_path):
     for number in reversed(range(COUNT)):
         assert "first-secret" in fetch(desk, number)
     upload(desk, tmp_path, "second-secret")
-    page.goto("/phones/?state=current")
-    expect(page.get_by_role("row")).to_have_count(COUNT + 1, timeout=20_000)
-    return page
+    yield page
+    context.close()
 
 
 def start(page):
+    page.goto("/phones/?state=current")
+    expect(page.get_by_role("row")).to_have_count(COUNT + 1, timeout=20_000)
     page.get_by_label("Select all rows").check()
     page.get_by_role("button", name="Roll out").click()
     modal = page.locator("#modal")
@@ -85,3 +89,17 @@ def test_a_failed_stage_halts_the_roll_out_and_a_click_takes_it_back(fleet, desk
     page.goto("/runs/")
     expect(page.get_by_role("row").filter(has_text="Roll-out")).to_contain_text("Stopped")
     expect(page.get_by_role("row").filter(has_text="Roll-back")).to_contain_text("Done")
+
+
+def test_ticked_phones_are_told_by_a_click(fleet, desk):
+    page = fleet
+    page.goto("/phones/")
+    with doubles("ok", "--hosts", ADDRESSES[0], ADDRESSES[1], *SIP) as heard:
+        for number in (0, 1):
+            page.locator("[data-bulk-item]").nth(number).check()
+        page.get_by_role("button", name="Deliver").click()
+        modal = page.locator("#modal")
+        expect(modal.get_by_role("heading", level=2)).to_contain_text("Delivery")
+        expect(modal.get_by_text("2 of 2")).to_be_visible(timeout=30_000)
+        heard.wait(2)
+    assert len({text.split()[1] for text in heard.heard}) == 2

@@ -24,7 +24,6 @@ KINDS = {
     "pnp_two_addresses": (_l("SIP PnP: two addresses"), "bad"),
     "identity": (_l("Phone's identity changed"), "bad"),
     "rollout": (_l("Roll-out halted"), "bad"),
-    "rollout": (_l("Rollout halted"), "bad"),
 }
 
 
