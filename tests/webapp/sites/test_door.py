@@ -31,7 +31,11 @@ def test_a_new_site_has_windows_and_asks_for_nothing_more(bob):
 
 def test_its_form_says_in_a_sentence_what_each_policy_does(bob):
     text = bob.get("/sites/new").text
-    for words in ("whoever asks from one of its networks", "pins it to that network", "gives no file"):
+    for words in (
+        "whoever asks from one of its networks",
+        "pins it to that network",
+        "gives no file",
+    ):
         assert words in text
 
 
