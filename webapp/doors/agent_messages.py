@@ -7,7 +7,7 @@ import ipaddress
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -137,7 +137,7 @@ def report(message: dict[str, Any], now: datetime) -> Report:
     return Report(
         boot,
         seq,
-        Beat(now, accounts_of(beat, now), {(one,): None for one, _ in addresses}),
+        Beat(now, accounts_of(beat, now), named(one for one, _ in addresses)),
         next((one for one, reaches in addresses if reaches), addresses[0][0] if addresses else ""),
         flag(beat.get("locked")),
         moment(beat.get("booted_at"), now),
@@ -188,12 +188,11 @@ def past_of(message: dict[str, Any], now: datetime) -> Iterator[Beat]:
     for item in rows(message.get("past"), MOST_PAST):
         at, beat = moment(item.get("at"), now), record(item.get("beat"))
         if at is not None and at < now:
-            found = {(one,): None for one, _ in addresses_of(beat)}
-            yield Beat(at, accounts_of(beat, at), found)
+            yield Beat(at, accounts_of(beat, at), named(one for one, _ in addresses_of(beat)))
 
 
 def accounts_of(beat: dict[str, Any], now: datetime) -> dict[tuple[str, ...], datetime | None]:
-    found = {}
+    found: dict[tuple[str, ...], datetime | None] = {}
     for item in rows(beat.get("accounts"), MOST_SESSIONS):
         domain, name = account(text(item.get("domain"), 100), text(item.get("name"), 200))
         kind = item.get("kind") if item.get("kind") in KINDS else "console"
@@ -220,6 +219,10 @@ def addresses_of(beat: dict[str, Any]) -> Iterator[tuple[str, bool]]:
             continue
         if not (found.is_loopback or found.is_link_local or found.is_unspecified):
             yield str(found), item.get("reaches") is True
+
+
+def named(addresses: Iterable[str]) -> dict[tuple[str, ...], datetime | None]:
+    return {(one,): None for one in addresses}
 
 
 def events_of(message: dict[str, Any], now: datetime) -> Iterator[SessionLine]:

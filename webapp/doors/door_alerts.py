@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from provisioning.errors import N_
 from provisioning.mac import format_mac
@@ -13,6 +13,7 @@ from webapp.doors.flood import source
 from webapp.models import Alert
 
 MOST_OPEN = 300
+OTHERS = ""  # the source of an alert that stands for many
 
 WALK = N_(
     "%(address)s asked for %(count)s phones one after the other that are not here or not for it,"
@@ -22,6 +23,11 @@ WALK = N_(
 BAN = N_(
     "%(address)s gave %(count)s wrong keys or passwords within minutes. It is banned for"
     " %(minutes)s minutes; phones that are known to be there are served all the same."
+)
+TFTP_WALK = N_(
+    "%(count)s requests of %(address)s over TFTP were refused one after the other: phones that are"
+    " not here, or an address outside the networks of their site. Over TFTP an address can be"
+    " forged, so it is told and not banned."
 )
 OLD_KEY = N_(
     "%(address)s asked for %(mac)s with a key that was replaced and is over. Either that phone"
@@ -75,6 +81,11 @@ def about(entry: Entry, kind: str, name: str, message: str) -> Notice:
     return Notice(kind, name, message, params, entry.site_id, entry.phone_id)
 
 
+def over_tftp(offence: Offence) -> Notice:
+    params = {"address": offence.source, "count": offence.failures}
+    return Notice("walk", offence.source, TFTP_WALK, params, offence.entry.site_id, None)
+
+
 def of_offence(offence: Offence, length: timedelta) -> Notice:
     params: dict[str, Any] = {"address": offence.source, "count": offence.failures}
     params["minutes"] = int(length.total_seconds() // 60)
@@ -87,30 +98,39 @@ def of_offence(offence: Offence, length: timedelta) -> Notice:
 def write(connection: Connection, notice: Notice, times: int, now: datetime) -> bool:
     """Count on where the same alert is open, else open it; True when it was opened.
 
-    Of single phones only so many are opened: a walk must not bury what is said of it.
+    Of single phones only so many are opened: a walk must not bury what is said of it. And who has
+    a thousand addresses gets one alert for those beyond so many.
     """
-    same = (
-        Alert.kind == notice.kind,
-        Alert.source == notice.source,
-        Alert.closed_at.is_(None),
-    )
-    more = {"times": Alert.times + times, "last_at": now, "params": notice.params}
-    if connection.execute(update(Alert).where(*same).values(**more)).rowcount:
+    if count_on(connection, notice, times, now):
         return False
-    if notice.phone_id and (connection.scalar(Alert.waiting()) or 0) >= MOST_OPEN:
-        return False
+    if (connection.scalar(Alert.waiting()) or 0) >= MOST_OPEN:
+        if notice.phone_id:
+            return False
+        notice = notice._replace(source=OTHERS)
+        if count_on(connection, notice, times, now):
+            return False
     when = {"first_at": now, "last_at": now, "times": times}
     connection.execute(insert(Alert).values(**notice._asdict(), **when))
     return True
 
 
-def merge(connection: Connection, notice: Notice) -> None:
-    """Two processes may have opened the same one; the older stays and counts for both."""
-    same = (
+def count_on(connection: Connection, notice: Notice, times: int, now: datetime) -> bool:
+    more = {"times": Alert.times + times, "last_at": now, "params": notice.params}
+    counted = update(Alert).where(*the_same(notice)).values(**more)
+    return connection.execute(counted).rowcount > 0
+
+
+def the_same(notice: Notice) -> tuple[ColumnElement[bool], ...]:
+    return (
         Alert.kind == notice.kind,
         Alert.source == notice.source,
         Alert.closed_at.is_(None),
     )
+
+
+def merge(connection: Connection, notice: Notice) -> None:
+    """Two processes may have opened the same one; the older stays and counts for both."""
+    same = the_same(notice)
     found = connection.execute(select(func.min(Alert.id), func.sum(Alert.times)).where(*same)).one()
     if found[0] is None:
         return

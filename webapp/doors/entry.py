@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
-from provisioning.answer import Request, Verdict
+from provisioning.answer import Request, Stored, Verdict
 from provisioning.identify import Clues
 
 NOT_MODIFIED = 304
@@ -29,6 +29,7 @@ class Entry(NamedTuple):
     sha256: str | None
     proof: str = ""
     pin: str = ""  # the network that this fetch pins the phone to
+    closes: str = ""  # until when the window would have run that this fetch ends
     away: bool = False
     row: bool = True  # False: a flood's, of interest only as a phone that nobody has entered
     evidence: tuple[tuple[str, str], ...] = ()  # what else tells what the phone is: Stray.clues
@@ -46,6 +47,7 @@ class Entry(NamedTuple):
     ) -> Self:
         stored = verdict.stored
         served = stored if verdict.served else None
+        took = method == "GET" and (sent > 0 or status == NOT_MODIFIED)
         return cls(
             datetime.now(UTC),
             request.transport,
@@ -63,9 +65,14 @@ class Entry(NamedTuple):
             served.revision_id if served else None,
             served.sha256 if served else None,
             verdict.proof,
-            verdict.pin if method == "GET" and (sent or status == NOT_MODIFIED) else "",
+            verdict.pin if took else "",
+            window_of(stored) if took and verdict.closes else "",
             verdict.away,
         )
+
+
+def window_of(stored: Stored | None) -> str:
+    return stored.armed_until.isoformat() if stored and stored.armed_until else ""
 
 
 def clean(text: str, most: int) -> str:

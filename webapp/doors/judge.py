@@ -25,7 +25,7 @@ class Judge:
         """`vouched`: one of us asks in the phone's place, without its password and certificate."""
         clues = identify(request.file, request.user_agent)
         stored = self._lookup.by_mac(clues.mac)
-        if stored is not None and stored.pinned_network is None:
+        if stored is not None and (stored.pinned_network is None or stored.policy == "strict"):
             stored = self.pins.seen(stored)
         banned = self.bans.stop(request.address)
         verdict = decide(request, clues, stored, datetime.now(UTC), banned)
@@ -83,4 +83,4 @@ class Judge:
 
 
 def refused(verdict: Verdict, reason: Reason) -> Verdict:
-    return verdict._replace(reason=reason, bootstrap=False, pin="", away=False)
+    return verdict._replace(reason=reason, bootstrap=False, pin="", away=False, closes=False)

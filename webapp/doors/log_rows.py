@@ -9,7 +9,7 @@ from sqlalchemy import Engine, bindparam, func, insert, or_, update
 from webapp.bulk import Bulk, stored_time
 from webapp.doors import strays
 from webapp.doors.entry import Entry, clean
-from webapp.doors.pins import PinRows
+from webapp.doors.pins import PinRows, close_windows
 from webapp.doors.watch import Watch
 from webapp.models import Fetch, Phone
 
@@ -59,6 +59,7 @@ class LogRows:
                 self._fetches.run(connection, rows)
                 self._states.run(connection, states)
                 late = self._pins.write(connection, batch)
+                close_windows(connection, batch)
             for entry in late:
                 self._watch.see_second_network(entry)
         if sites:

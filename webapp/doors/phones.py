@@ -94,7 +94,11 @@ class PhonesDoor:
     def _pinning(self, request: Request, method: str, if_none_match: str) -> Reply:
         reply = self.reply(request, method, if_none_match)
         verdict = reply.verdict
-        if not verdict.pin or verdict.stored is None or method != "GET":
+        if method != "GET" or verdict.stored is None:
+            return reply
+        if verdict.closes:
+            self.judge.pins.close(verdict.stored)
+        if not verdict.pin:
             return reply
         if self.judge.pins.claim(verdict.stored, verdict.pin):
             return reply

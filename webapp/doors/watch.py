@@ -72,6 +72,9 @@ class Watch:
             del waiting[key]
 
     def _ban(self, offence: Offence) -> None:
+        if offence.kind == "tftp":
+            self.add(door_alerts.over_tftp(offence))
+            return
         try:
             with self._engine.begin() as connection:
                 length = ban(connection, offence.source, utcnow())
