@@ -48,16 +48,21 @@ class Client:
         return time.time() + self.offset
 
     def post(self, path: str, message: Answer, timeout: float = TIMEOUT) -> Answer:
+        status, answer = self._try(path, message, timeout)
+        if status == UNAUTHORIZED and self._set_clock(answer):
+            if "at" in message:
+                message = {**message, "at": moments.iso(self.now())}
+            status, answer = self._try(path, message, timeout)
+        if status != http.HTTPStatus.OK:
+            raise RejectedError(f"The desk answered {status}: {str(answer.get('error'))[:200]}")
+        return answer
+
+    def _try(self, path: str, message: Answer, timeout: float) -> tuple[int, Answer]:
         body = json.dumps(message, separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json"}
         if len(body) > GZIP_FROM:
             body, headers["Content-Encoding"] = gzip.compress(body, 6), "gzip"
-        status, answer = self._ask(path, body, headers, timeout)
-        if status == UNAUTHORIZED and self._set_clock(answer):
-            status, answer = self._ask(path, body, headers, timeout)
-        if status != http.HTTPStatus.OK:
-            raise RejectedError(f"The desk answered {status}: {str(answer.get('error'))[:200]}")
-        return answer
+        return self._ask(path, body, headers, timeout)
 
     def _set_clock(self, answer: Answer) -> bool:
         """A signed 401 tells the desk's time: from now on, sign with that."""

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +40,7 @@ class State:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.past = Past(folder / PAST)
         self._lock: IO[bytes] | None = None
+        self._guard = threading.Lock()
 
     def agent(self) -> dict[str, Any]:
         """Address, name and secret; empty before enrolment."""
@@ -55,6 +57,11 @@ class State:
 
     def save_progress(self, values: dict[str, Any]) -> None:
         self._write(PROGRESS, values)
+
+    def update_progress(self, values: dict[str, Any]) -> None:
+        """Change some of it; threads of one agent may."""
+        with self._guard:
+            self.save_progress({**self.progress(), **values})
 
     def lock(self) -> None:
         """Two agents with one identity would look like a cloned computer."""
