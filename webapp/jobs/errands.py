@@ -49,7 +49,7 @@ def read(phone_ids: Iterable[int | None]) -> dict[int, Phone]:
 
 
 def begun(errand: Errand) -> Delivery:
-    errand.method = errand.left.popleft()
+    errand.method = errand.left[0]
     channel = channel_of(errand.method)
     return Delivery(
         run_id=errand.run_id,

@@ -4,6 +4,7 @@ Every try is recorded before anything is sent, so that a push of a worker that w
 too. All writing is done here, in the worker's own thread; the crew's threads only talk to phones.
 """
 
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from webapp.jobs.records import (
     write_outcomes,
 )
 from webapp.models import Run, RunStep
+
+log = logging.getLogger("belldesk.jobs")
 
 
 @dataclass
@@ -76,30 +79,46 @@ class Outgoing:
         self.go()
 
     def go(self) -> None:
-        """Record what comes next for each, then send it."""
+        """Begin what comes next for each; one that cannot be begun takes no other with it."""
         going, self.next_ones = self.next_ones, []
         if not going:
             return
         try:
-            phones = read([errand.phone_id for errand in going])
-            going = [errand for errand in going if errand.phone_id in phones or self.leave(errand)]
-            rows = [begun(errand) for errand in going]
-            db.session.add_all(rows)
-            db.session.commit()
-            tries = [
-                attempt(delivery.id, errand, phones[errand.phone_id])
-                for delivery, errand in zip(rows, going, strict=True)
-            ]
-        except BaseException:
-            self.next_ones = going
-            raise
+            self.send(going)
+        except Exception as error:  # a phone may hold what no key opens, the database may be away
+            db.session.rollback()
+            log.exception("%d pushes could not be begun", len(going))
+            if len(going) == 1:
+                self.give_back(going[0], error)
+                return
+            for errand in going:
+                self.next_ones = [errand]
+                self.go()
+
+    def send(self, going: Sequence[Errand]) -> None:
+        """Record what comes next for each, then send it."""
+        phones = read([errand.phone_id for errand in going])
+        going = [errand for errand in going if errand.phone_id in phones or self.leave(errand)]
+        rows = [begun(errand) for errand in going]
+        db.session.add_all(rows)
+        db.session.flush()
+        tries = [
+            attempt(delivery.id, errand, phones[errand.phone_id])
+            for delivery, errand in zip(rows, going, strict=True)
+        ]
+        db.session.commit()
         for one, errand in zip(tries, going, strict=True):
             self.errands[one.number] = errand
+            errand.left.popleft()
         if notifies := [one for one in tries if one.target]:
             self.crew.notify(notifies)
         for one in tries:
             if one.peer:
                 self.crew.push(one)
+
+    def give_back(self, errand: Errand, error: Exception) -> None:
+        self.let_go(errand)
+        leases.give_back(errand.step_id, errand.token, error)
 
     def leave(self, errand: Errand) -> bool:
         """The phone was deleted meanwhile."""

@@ -19,9 +19,10 @@ from tests.webapp.jobs.reached import (
     work,
 )
 from webapp.extensions import db
-from webapp.jobs import crew
+from webapp.jobs import crew, outgoing
 from webapp.models import Phone, Run
 from webapp.runs import services
+from webapp.secretbox import SecretBoxError
 
 
 @pytest.fixture(autouse=True)
@@ -196,3 +197,23 @@ def test_the_words_of_a_failed_step_can_be_said_whatever_fills_them(app):
     [step] = steps_of(run_id)
     assert words(step) == words(tries_of(run_id)[-1])
     assert not any("%(" in words(one) for one in tries_of(run_id))
+
+
+def test_a_phone_whose_push_cannot_even_be_begun_takes_no_other_with_it(app, monkeypatch):
+    """After three tries it fails with words; the others were told long before."""
+    ids = seen_phones([at(1), at(2), at(3)])
+    real = outgoing.attempt
+
+    def attempt(number, errand, phone):
+        if phone.id == ids[1]:
+            raise SecretBoxError
+        return real(number, errand, phone)
+
+    monkeypatch.setattr(outgoing, "attempt", attempt)
+    with doubles("ok", "--hosts", at(1), at(3), *SIP):
+        run_id = begin(ids)
+        for _ in range(3):
+            work(app)
+    assert [step.state for step in steps_of(run_id)] == ["done", "failed", "done"]
+    assert "SecretBoxError" in words(steps_of(run_id)[1])
+    assert state_of(run_id) == "ended"
