@@ -9,7 +9,8 @@ site's key (opens what the site's policy says); over TFTP an address inside the 
 lan     whoever is inside the site's networks.
 armed   the phone in its window, which pins it to the network of its first good fetch, and from
         there ever after.
-strict  as armed but in the window only, and only the bootstrap: the phone's own address here.
+strict  as armed but in the window only, and only the bootstrap: the phone's own address here. The
+        window ends when the phone comes with its own key: it needs the site's no more.
 
 Once pinned, a phone is refused to every other network, in its window too: the second to come may
 be the thief as well as the phone. Arming it again, which forgets the pin, is for a person to do.
@@ -106,7 +107,8 @@ class Verdict(NamedTuple):
     `bootstrap`: what it is served is that and not its file. `pin`: the network that this fetch
     pins the phone to, "" when it is pinned already. `away`: it proved itself by its own key, from
     another network than that. `challenge`: refuse by asking for a password, in this way (of
-    Site.door_auth; "stale" asks for the same with a newer nonce).
+    Site.door_auth; "stale" asks for the same with a newer nonce). `closes`: this fetch ends the
+    phone's window.
     """
 
     reason: Reason
@@ -117,6 +119,7 @@ class Verdict(NamedTuple):
     pin: str = ""
     away: bool = False
     challenge: str = ""
+    closes: bool = False
 
     @property
     def served(self) -> bool:
@@ -162,7 +165,8 @@ def decide(
     pinned = phone.pinned_network
     pin = "" if pinned else place(request.address, phone.networks)
     away = proof in OWN and pinned is not None and not is_at(request.address, pinned)
-    return Verdict("", stored, key_digest, proof, bootstrap, pin, away)
+    closes = proof == "own_key" and _has_learned_all(phone, now)
+    return Verdict("", stored, key_digest, proof, bootstrap, pin, away, closes=closes)
 
 
 def _proof(request: Request, key_digest: str, phone: Stored, now: datetime) -> Proof:
@@ -204,6 +208,16 @@ def _closed(request: Request, phone: Stored, now: datetime, banned: bool) -> Rea
         if not pinned and not place(request.address, phone.networks):
             return "other_network"  # what cannot be pinned is nowhere
     return "banned" if banned and not at_home else ""
+
+
+def _has_learned_all(phone: Stored, now: datetime) -> bool:
+    """Whether a phone that uses its own key can do without the rest of its window.
+
+    Where a password is asked for besides, the window is the time in which the file tells it, and a
+    file can break off half-way.
+    """
+    alone = phone.policy == "strict" and phone.door_auth == "none"
+    return alone and runs(phone.armed_until, now)
 
 
 def digest(key: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from provisioning.answer import digest
 from tests.webapp.doors.cast import BODY, MAC, add_phone, commit
@@ -12,8 +13,9 @@ from webapp.doors.pins import FreshPins
 from webapp.doors.trace import fetch_as
 from webapp.doors.watch import Watch
 from webapp.extensions import db, utcnow
-from webapp.models import Alert, Bootstrap, Fetch, Phone
+from webapp.models import Alert, AuditEntry, Bootstrap, Fetch, Phone
 
+HOUR = timedelta(hours=1)
 HOME, NEXT_DOOR, AWAY = "203.0.113.9", "203.0.113.77", "198.51.100.9"
 SHORT = b"<sysConf><url>http://desk/p/own/</url></sysConf>\n"
 
@@ -196,3 +198,63 @@ def test_a_spoofed_forwarded_address_opens_nothing(door, policy):
     close(door)
     for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP"):
         assert ask(door, AWAY, headers={name: HOME}).status_code == 404
+
+
+def strict(door):
+    key = give_own_key(door)
+    add_bootstrap(door.phone)
+    change(door, policy="strict")
+    return key
+
+
+def test_its_own_key_ends_a_strict_phones_window_on_every_database(door_everywhere):
+    door = door_everywhere
+    key = strict(door)
+    assert ask(door).data == SHORT
+    assert ask(door, key=key).data == BODY
+    assert ask(door).status_code == 404, "at once in this process"
+    phone = door.logged(Phone.with_mac(MAC))[0]
+    assert (phone.armed_until, phone.pinned_network) == (None, "203.0.113.0/24")
+    door.door.judge.pins = FreshPins()
+    assert ask(door).status_code == 404, "and from the database in another"
+    assert ask(door, key=key).data == BODY
+    [row] = door.logged(select(AuditEntry).where(AuditEntry.action == "disarm"))
+    assert (row.actor, row.entity, row.entity_id) == ("phones' door", "Phone", phone.id)
+
+
+def test_a_window_opened_again_is_not_ended_by_what_came_before(door_everywhere):
+    door = door_everywhere
+    key = strict(door)
+    entries = []
+    door.door.fetch_log.add = entries.append
+    ask(door, key=key)
+    until = utcnow() + timedelta(hours=9)
+    change(door, armed_until=until)
+    assert ask(door).data == SHORT
+    LogRows(db.engine, Watch(db.engine)).write(entries)
+    assert door.logged(Phone.with_mac(MAC))[0].armed_until == until
+
+
+@pytest.mark.parametrize("policy", ["lan", "armed"])
+def test_elsewhere_its_own_key_ends_no_window(door, policy):
+    key = give_own_key(door)
+    change(door, policy=policy)
+    assert ask(door, key=key).data == BODY
+    assert door.logged(Phone.with_mac(MAC))[0].is_armed
+
+
+def test_neither_head_nor_the_key_before_nor_a_look_ends_a_window(door):
+    key = strict(door)
+    ask(door, key=key, method="HEAD")
+    assert fetch_as(MAC, address=HOME, key=key).served
+    change(door, previous_key_digest=digest("before"), previous_key_until=utcnow() + HOUR)
+    assert ask(door, key="before").data == BODY
+    assert door.logged(Phone.with_mac(MAC))[0].is_armed
+
+
+def test_where_a_password_is_asked_for_the_window_stays_for_a_file_that_breaks_off(door):
+    key = strict(door)
+    change(door, door_auth="digest", door_password="the phone's password")
+    assert ask(door, key=key).data == BODY
+    assert ask(door, key=key).data == BODY, "it may not have got the password yet"
+    assert door.logged(Phone.with_mac(MAC))[0].is_armed
