@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from flask import current_app
 from sqlalchemy import ColumnElement, delete, func, select
 
 from provisioning.registry import Model, registry
+from webapp.config import Config
 from webapp.extensions import db
 from webapp.models import Bootstrap, Phone, Site
 from webapp.models.site import DOOR_AUTHS, POLICIES
@@ -16,7 +18,8 @@ class Door:
     """How its phones stand: `armed` and `pinned` count them, `waiting` have no bootstrap yet.
 
     `unfit` are names of models here that a strict site cannot serve, `mute` of those that cannot be
-    told a password for the door by their file.
+    told a password for the door by their file. `shut` says that nobody gets a file here: the site
+    asks for certificates that no proxy hands on.
     """
 
     armed: int
@@ -24,6 +27,7 @@ class Door:
     waiting: int
     unfit: list[str]
     mute: list[str]
+    shut: bool
 
 
 def door_of(site: Site) -> Door:
@@ -38,7 +42,13 @@ def door_of(site: Site) -> Door:
         waiting=counted(here, Phone.model.in_(fit), ~ready) if strict else 0,
         unfit=named(models, lambda model: not model.learns_its_address),
         mute=named(models, lambda model: not model.takes_a_login),
+        shut=site.certificate_required and not hears_certificates(),
     )
+
+
+def hears_certificates() -> bool:
+    config: Config = current_app.extensions["belldesk"]
+    return bool(config.certificate_header)
 
 
 def counted(*conditions: ColumnElement[bool]) -> int:

@@ -4,16 +4,23 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields import SelectChoice
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, NumberRange, Optional, ValidationError
 
 from webapp.extensions import db
 from webapp.forms import stripped
 from webapp.models import Company, Site
 from webapp.models.site import PRIVATE_NETWORKS
 
-OF_DOOR = ("policy", "door_auth", "certificate_required")
+CHOSEN = ("policy", "door_auth", "certificate_required", "pace")
 OVERLAPS = {"0": 0, "24": 24, "168": 168}
 
 
@@ -67,11 +74,20 @@ class SiteForm(FlaskForm):
         description=_l("The proxy in front must ask for it and pass it on, over HTTPS."),
     )
 
+    pace = IntegerField(
+        _l("Phones told a minute"),
+        [Optional(), NumberRange(1, 6000, message=_l("A number from 1 to 6000, or nothing"))],
+        description=_l(
+            "So that a thin line is not filled when phones are told to fetch. Empty: the pace of"
+            " the installation, for each network."
+        ),
+    )
+
     def __init__(self, site: Site | None = None) -> None:
         data: dict[str, Any] = {"networks": "\n".join(PRIVATE_NETWORKS.split())}
         if site:
             data = {"name": site.name, "networks": "\n".join(site.networks.split())}
-            data |= {name: getattr(site, name) for name in OF_DOOR}
+            data |= {name: getattr(site, name) for name in CHOSEN}
         super().__init__(data=data | {"company_id": site.company_id if site else 0})
         self.site = site
         companies = db.session.scalars(Company.by_name())

@@ -22,7 +22,7 @@ from webapp.config import Config
 from webapp.extensions import db, utcnow
 from webapp.models import Company, Phone, SheetImport, Site
 from webapp.sites import services
-from webapp.sites.door import door_of, set_policy
+from webapp.sites.door import door_of, hears_certificates, set_policy
 from webapp.sites.forms import OVERLAPS, RotateForm, SiteForm
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
@@ -52,7 +52,8 @@ def edit(site_id: int) -> ResponseReturnValue:
 def written(site: Site | None, form: SiteForm) -> ResponseReturnValue:
     if not form.validate_on_submit():
         status = 422 if request.method == "POST" else 200
-        return make_response(render_template("sites/form.html", form=form), status)
+        heard = hears_certificates()
+        return make_response(render_template("sites/form.html", form=form, heard=heard), status)
     chosen = form.company_id.data
     company = db.session.get_one(Company, chosen).name if chosen else form.company.data
     if site is None:
@@ -61,6 +62,7 @@ def written(site: Site | None, form: SiteForm) -> ResponseReturnValue:
         site.company = db.session.scalar(Company.named(company)) or Company(name=company)
         site.name, site.networks = form.name.data, " ".join(form.networks.data.split())
     set_policy(site, form.policy.data, form.door_auth.data, form.certificate_required.data)
+    site.pace = form.pace.data
     db.session.commit()
     flash(_("%(name)s is saved", name=str(site)), "ok")
     return redirect(url_for("sites.show", site_id=site.id), 303)

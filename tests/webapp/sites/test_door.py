@@ -1,5 +1,6 @@
 """Whom a site lets in: chosen in its form, said on its page."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -112,3 +113,24 @@ def test_its_page_counts_the_open_and_the_pinned(bob):
     make_phone("0c383e000002", armed_until=utcnow() - timedelta(1), pinned_network="10.0.0.0/24")
     text = bob.get(f"/sites/{here().id}").text
     assert "1 phone is open now" in text and "1 is pinned to a network" in text
+
+
+SHUT = "No proxy hands certificates on here"
+
+
+def test_a_site_that_asks_for_certificates_which_nobody_hands_on_says_so(bob, app):
+    assert SHUT in bob.get(f"/sites/{here().id}/edit").text
+    assert SHUT not in bob.get(f"/sites/{here().id}").text
+    choose(bob, certificate_required="y")
+    assert SHUT in bob.get(f"/sites/{here().id}").text
+    config = app.extensions["belldesk"]
+    app.extensions["belldesk"] = replace(config, client_cert_header="X-Cert", trusted_proxies=1)
+    assert SHUT not in bob.get(f"/sites/{here().id}").text
+    assert SHUT not in bob.get(f"/sites/{here().id}/edit").text
+
+
+def test_a_header_of_a_proxy_that_is_not_trusted_hands_nothing_on(bob, app):
+    choose(bob, certificate_required="y")
+    config = app.extensions["belldesk"]
+    app.extensions["belldesk"] = replace(config, client_cert_header="X-Cert", trusted_proxies=0)
+    assert SHUT in bob.get(f"/sites/{here().id}").text

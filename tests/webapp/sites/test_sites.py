@@ -25,6 +25,16 @@ def test_a_site_comes_with_its_company_and_a_key(everywhere):
     assert (site.company.name, site.networks, len(site.key)) == ("Globex", "10.9.0.0/16", 32)
 
 
+def test_a_thin_line_gets_a_pace_of_its_own(everywhere):
+    client = client_everywhere(everywhere, "bob")
+    client.post("/sites/new", data=form(pace="30"))
+    site = db.session.scalar(select(Site).where(Site.name == "Porto"))
+    assert site.pace == 30
+    assert 'value="30"' in client.get(f"/sites/{site.id}/edit").text
+    client.post(f"/sites/{site.id}/edit", data=form(company_id=site.company_id, pace=""))
+    assert db.session.get(Site, site.id).pace is None
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -34,6 +44,8 @@ def test_a_site_comes_with_its_company_and_a_key(everywhere):
         ({"name": "x" * 101}, "longer than 100"),
         ({"company": ""}, "Choose a company"),
         ({"company": "Acme"}, "already there"),
+        ({"pace": "0"}, "A number from 1 to 6000"),
+        ({"pace": "many"}, "Not a valid integer"),
     ],
 )
 def test_it_refuses_with_words(bob, changes, words):
