@@ -23,6 +23,7 @@ from agent.errors import (
 
 TIMEOUT = 20.0  # seconds
 LONGEST_ANSWER = 8 << 20
+PIECE = 64 << 10
 GZIP_FROM = 8 << 10
 UNAUTHORIZED = 401
 
@@ -109,11 +110,9 @@ class Client:
         try:
             connection.request("POST", path, body, headers)
             answer = connection.getresponse()
-            got = answer.read(LONGEST_ANSWER + 1)
+            got = read_whole(answer)
         finally:
             connection.close()
-        if len(got) > LONGEST_ANSWER:
-            raise http.client.HTTPException("the answer is too long")
         return answer.status, answer.getheader("Belldesk-Mac", ""), got
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
@@ -164,6 +163,16 @@ def split(url: str) -> tuple[bool, str, int]:
     if parts.path.strip("/") or parts.query or parts.username:
         raise AgentError(f"“{url}” must be a host and, if need be, a port: no path, no user.")
     return is_tls, parts.hostname, port or (443 if is_tls else 80)
+
+
+def read_whole(answer: http.client.HTTPResponse) -> bytes:
+    """In pieces: asked for the most at once, http.client would lay out memory for it."""
+    got = b""
+    while piece := answer.read(PIECE):
+        got += piece
+        if len(got) > LONGEST_ANSWER:
+            raise http.client.HTTPException("the answer is too long")
+    return got
 
 
 def json_object(body: bytes) -> Answer:

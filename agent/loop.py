@@ -138,6 +138,7 @@ class Loop:
         if "facts" in message:
             self._sent_digest, self._sent_at = message["facts_sha256"], time.monotonic()
         self.commands.told(message.get("results", []))
+        self._log.told(message.get("events", []))
         before = self._since, self._knows_since
         self._obey(answer)
         # Only where this message brought the desk on: else its next answer would be the same.

@@ -52,8 +52,11 @@ class Waiter:
 
     def _ask(self) -> None:
         began = time.monotonic()
-        found = self._client.post(WAIT, {"v": 1}, TIMEOUT).get("commands")
+        answer = self._client.post(WAIT, {"v": 1}, TIMEOUT)
+        found, retry = answer.get("commands"), answer.get("retry")
         if isinstance(found, list) and found:
             self._take([row for row in found if isinstance(row, dict)])
-        elif time.monotonic() - began < 1:  # a desk that does not hold it
+        elif isinstance(retry, (int, float)):  # too many wait already
+            self._stop.wait(jitter.around(min(max(retry, 1.0), LONGEST_PAUSE)))
+        elif time.monotonic() - began < 1:  # a desk that holds nothing
             self._stop.wait(jitter.around(SHORTEST_PAUSE))

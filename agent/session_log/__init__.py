@@ -27,6 +27,7 @@ class SessionLog:
     def __init__(self) -> None:
         self.has_more = False
         self._nothing_at: tuple[str | None, object] | None = None
+        self._told: set[str] = set()
 
     def after(self, since: str | None, most: int) -> list[Event]:
         """The oldest events that the desk does not hold yet."""
@@ -34,10 +35,21 @@ class SessionLog:
         here = since, stamp()
         if here == self._nothing_at:
             return []
-        found = newer(read(since), since)
+        # A desk that says a time holds what was told of that time; else its last line came again
+        # with each report.
+        known = {uid for uid in self._told if since and uid.startswith(f"{since}/")}
+        found = [row for row in newer(read(since), since) if row["uid"] not in known]
         self.has_more = len(found) > most
         self._nothing_at = None if found else here
         return found[:most]
+
+    def told(self, events: list[Event]) -> None:
+        """The desk took these."""
+        if events:
+            last = events[-1]["at"]
+            self._told = {row["uid"] for row in events if row["at"] == last} | {
+                uid for uid in self._told if uid.startswith(f"{last}/")
+            }
 
 
 def stamp() -> object:

@@ -124,7 +124,7 @@ class Desk:
         try:
             return {"commands": [self.queued.get(timeout=self.longest_wait)]}
         except queue.Empty:
-            return {"commands": []}
+            return {"commands": []}  # the agent asks again
 
 
 def handler_of(desk):

@@ -134,6 +134,16 @@ def test_only_what_the_desk_lacks_is_sent_however_it_says_so(log):
     assert len(reader.after("nonsense'] or *", 99)) == 5
 
 
+def test_the_last_line_is_told_once_to_a_desk_that_remembers_times(log):
+    reader = SessionLog()
+    told = reader.after(None, 99)
+    reader.told(told)
+    assert reader.after(told[-1]["at"], 99) == []
+    with log.open("ab") as file:  # in the same millisecond
+        file.write(record("x86-64", 7, b"tty3", b"bob", b"", AT + 3600))
+    assert [row["account"] for row in reader.after(told[-1]["at"], 99)] == ["bob"]
+
+
 def test_a_long_log_goes_in_pieces(log):
     reader = SessionLog()
     first = reader.after(None, 3)

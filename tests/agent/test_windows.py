@@ -43,7 +43,7 @@ def screen():
     need("Xvfb", "xterm")
     read, write = os.pipe()
     server = subprocess.Popen(
-        [*DIE_WITH_ME, "Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24"],
+        [*DIE_WITH_ME, "Xvfb", "-noreset", "-displayfd", str(write), "-screen", "0", "800x600x24"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
