@@ -1,5 +1,6 @@
 """One request, as it waits in memory to be logged."""
 
+import re
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
@@ -7,6 +8,8 @@ from provisioning.answer import Request, Stored, Verdict
 from provisioning.identify import Clues
 
 NOT_MODIFIED = 304
+LONGEST_PATH = 2000  # looked at
+KEY = re.compile(r"(?<![\w-])[\w-]{32,}(?![\w-])", re.ASCII)
 
 
 class Entry(NamedTuple):
@@ -73,6 +76,12 @@ class Entry(NamedTuple):
 
 def window_of(stored: Stored | None) -> str:
     return stored.armed_until.isoformat() if stored and stored.armed_until else ""
+
+
+def clean_file(text: str) -> str:
+    """As it may be kept: a phone that was told its address wrongly asks for `/p/<key>/…` as a file,
+    over TFTP as well, and a key stands in no log."""
+    return clean(KEY.sub("•••", text[:LONGEST_PATH]), 120)
 
 
 def clean(text: str, most: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, bindparam, func, insert, or_, update
 
 from webapp.bulk import Bulk, stored_time
 from webapp.doors import strays
-from webapp.doors.entry import Entry, clean
+from webapp.doors.entry import Entry, clean, clean_file
 from webapp.doors.pins import PinRows, close_windows
 from webapp.doors.watch import Watch
 from webapp.models import Fetch, Phone
@@ -76,7 +76,7 @@ def fetch_row(entry: Entry, sites: strays.Sites | None) -> dict[str, Any]:
         "at": entry.at,
         "transport": entry.transport,
         "method": clean(entry.method, 5),
-        "file": clean(entry.file, 120),
+        "file": clean_file(entry.file),
         "mac": entry.clues.mac,
         "address": clean(entry.address, 45),
         "user_agent": clean(entry.user_agent, 300),

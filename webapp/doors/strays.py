@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from provisioning.identify import models_of_file
 from provisioning.networks import inside
 from provisioning.registry import registry
-from webapp.doors.entry import Entry, clean
+from webapp.doors.entry import Entry, clean, clean_file
 from webapp.models import Site, Stray
 
 log = logging.getLogger("belldesk.phones")
@@ -170,7 +170,7 @@ def row(entry: Entry, site_id: int | None) -> dict[str, Any]:
         "model": clean(clues.model or model_by_file(entry), 60),
         "firmware": clean(clues.firmware, 60),
         "user_agent": clean(entry.user_agent, 300),
-        "file": clean(entry.file, 120) if entry.transport != "pnp" else "",
+        "file": clean_file(entry.file) if entry.transport != "pnp" else "",
         "clues": [[kind, clean(value, 120)] for kind, value in entry.evidence] or None,
         "address": clean(entry.address, 45),
         "transport": entry.transport,

@@ -7,14 +7,15 @@ from sqlalchemy import func, select
 
 from provisioning.answer import Request, Verdict
 from provisioning.identify import identify
-from tests.webapp.doors.cast import BODY
+from provisioning.registry import registry
+from tests.webapp.doors.cast import BODY, commit
 from tests.webapp.doors.test_attacks import FIRST, THIEF, kinds, macs, walk
 from tests.webapp.doors.test_windows import HOME, ask
 from webapp.doors import door_alerts, failures
-from webapp.doors.entry import Entry
+from webapp.doors.entry import Entry, clean_file
 from webapp.doors.failures import GUESSES, MOST_MACS, NEIGHBOURS, Failures
 from webapp.extensions import db
-from webapp.models import Alert, Ban
+from webapp.models import Alert, Ban, Fetch, Stray
 
 
 def refused(mac, address=THIEF, reason="unknown_phone", transport="http"):
@@ -79,3 +80,28 @@ def test_a_thousand_sources_are_not_a_thousand_alerts(door_everywhere, monkeypat
     (rest,) = door.logged(Alert.open().where(Alert.source == door_alerts.OTHERS))
     assert (rest.kind, rest.times) == ("walk", 7)
     assert kinds(door) and rest.last_at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("transport", ["http", "tftp"])
+def test_a_key_that_is_asked_for_as_a_file_stands_in_no_log(door, transport):
+    door.site.networks = "192.0.2.0/24"
+    commit()
+    stranger = f"{FIRST:012x}"
+    for file in (f"p/{door.key}/{stranger}.cfg", f"../{door.key}/{stranger}.cfg"):
+        if transport == "http":
+            ask(door, "192.0.2.7", file)
+        else:
+            request = Request(file, "192.0.2.7", transport="tftp")
+            said = Entry.of(request, identify(file, ""), Verdict("unknown_phone"), method="GET",
+                            status=404, sent=0)  # fmt: skip
+            door.door.fetch_log.add(said)
+    files = [fetch.file for fetch in door.logged(Fetch.newest_first())]
+    files += [stray.file for stray in door.logged(select(Stray))]
+    assert f"p/•••/{stranger}.cfg" in files
+    assert door.key not in str(files)
+
+
+def test_files_that_phones_ask_for_are_kept_as_they_are():
+    for model in registry().models.values():
+        for file in model.files("0c383e001000"):
+            assert clean_file(file) == file
