@@ -82,6 +82,11 @@ class Config:
         return timedelta(seconds=self.token_seconds or TOKEN_SECONDS[self.env])
 
     @property
+    def certificate_header(self) -> str:
+        """Where a proxy that is trusted hands on a phone's certificate; "" if nobody does."""
+        return self.client_cert_header if self.trusted_proxies else ""
+
+    @property
     def url(self) -> str:
         """SQLAlchemy's address of the database; by default SQLite in the instance folder."""
         return self.database_url or f"sqlite:///{self.instance / 'belldesk.sqlite3'}"

@@ -60,7 +60,7 @@ def phones_door(app: Flask) -> PhonesDoor:
             app.extensions["secretbox"],
             fetch_log,
             config.secret_key,
-            config.client_cert_header if config.trusted_proxies else "",
+            config.certificate_header,
         )
         app.extensions["phones_door"] = found
     return found

@@ -63,6 +63,21 @@ def sites() -> Iterator[dict[str, Any]]:
         N_("Write the networks that its phones really come from on the page of the site."),
         sites=", ".join(wide),
     )
+    config: Config = current_app.extensions["belldesk"]
+    query = Site.by_name().where(Site.certificate_required)
+    shut = [] if config.certificate_header else list(db.session.scalars(query))
+    yield row(
+        "certificates",
+        N_("Where certificates are asked for, they arrive"),
+        3,
+        not shut,
+        N_("No phone of %(sites)s gets its file: no proxy hands on the certificates asked for"),
+        N_(
+            "Set BELLDESK_CLIENT_CERT_HEADER and BELLDESK_TRUSTED_PROXIES (docs/deployment.md), or"
+            " ask for no certificates at these sites."
+        ),
+        sites=", ".join(map(str, shut)),
+    )
     unpinned = Phone.armed(), Phone.pinned_network.is_(None)
     armed = db.session.scalar(select(func.count(Phone.id)).where(*unpinned)) or 0
     total = db.session.scalar(select(func.count(Phone.id))) or 0

@@ -82,7 +82,8 @@ def test_a_policy_is_chosen_and_what_is_not_said_stays(belldesk):
     answer = belldesk(sites.group, *words)
     assert answer.exit_code == 0 and "1 cannot be told their address yet" in answer.output
     answer = belldesk(sites.group, "set-policy", "Lisbon", "armed", "--json")
-    said = json.loads(answer.output)
+    said = json.loads(answer.stdout)
+    assert "no proxy hands certificates on" in answer.stderr
     assert (said["policy"], said["door_auth"], said["certificate_required"]) == (
         "armed", "digest", True,
     )  # fmt: skip

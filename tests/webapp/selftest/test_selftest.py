@@ -19,8 +19,8 @@ from webapp.doors import mount
 from webapp.doors.tftp import tftp_server
 from webapp.extensions import db, utcnow
 from webapp.jobs.queue import TASKS
-from webapp.models import Alert, AuditEntry, Ban, Phone, SelfTest, Site, Stray
-from webapp.selftest import attacks, services
+from webapp.models import Alert, AuditEntry, Ban, Fetch, Phone, SelfTest, Site, Stray
+from webapp.selftest import attacks, services, settings
 from webapp.selftest.checks import CHECKS, score
 from webapp.selftest.decoys import LABEL, LOCAL, decoys
 from webapp.selftest.doors import DoorError, Doors
@@ -92,11 +92,24 @@ def test_what_a_policy_opens_is_found_and_named(attacked):
 def test_a_strict_sites_open_window_holds_no_secret(attacked):
     _, found = attacked("strict")
     assert found["bootstrap"]["passed"] is True and found["closed_window"]["passed"] is True
+    short = select(func.count(Fetch.id)).where(Fetch.status == 200, Fetch.revision_id.is_(None))
+    assert db.session.scalar(short) == 1, "the window stood open, or it proved nothing"
 
 
 def test_a_site_that_is_open_to_the_internet_is_named(attacked):
     _, found = attacked(networks="0.0.0.0/0")
     assert found["networks"]["params"]["sites"] == "Acme / Lisbon"
+
+
+def test_a_site_whose_phones_certificates_never_arrive_is_named(attacked, app):
+    db.session.scalar(select(Site)).certificate_required = True
+    test, found = attacked()
+    assert test.state == "done" and found["decoys"]["passed"] is None
+    row = found["certificates"]
+    assert (row["passed"], row["params"]) == (False, {"sites": "Acme / Lisbon"})
+    header = {"client_cert_header": "X-Cert", "trusted_proxies": 1}
+    app.extensions["belldesk"] = replace(app.extensions["belldesk"], **header)
+    assert [row["passed"] for row in settings.sites() if row["key"] == "certificates"] == [True]
 
 
 def test_phones_that_wait_for_whoever_comes_first_are_counted(attacked):
