@@ -5,18 +5,16 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import select
 
 from webapp.alerts import services
 from webapp.audit import actor
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.extensions import db
 from webapp.models import Alert
 
 NOT_FOUND = 1
+COLUMNS = ("id", "kind", "times", "last", "what")
 
 
 @click.group()
@@ -35,10 +33,8 @@ def list_alerts(closed_too: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("id", "kind", "times", "last", "what")
-    for row in rows:
-        table.add_row(*(escape(str(row[key])) for key in ("id", "kind", "times", "last", "what")))
-    Console().print(table)
+    cells = ([row[key] for key in COLUMNS] for row in rows)
+    tables.rows(COLUMNS, cells, "No alert." if closed_too else "No alert is open.")
 
 
 def facts(alert: Alert) -> dict[str, Any]:

@@ -4,10 +4,8 @@ import json
 import sys
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.doors.bans import lift as lift_ban
 from webapp.extensions import db, utcnow
 from webapp.models import Ban
@@ -33,10 +31,9 @@ def list_bans(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    table = Table("source", "since", "until", "times")
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console().print(table)
+    tables.rows(
+        ("source", "since", "until", "times"), (row.values() for row in rows), "No ban runs."
+    )
 
 
 @group.command()

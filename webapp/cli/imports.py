@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import select
 
 from provisioning.errors import ProvisioningError
 from provisioning.registry import registry
 from webapp.audit import actor
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.extensions import db
 from webapp.imports import services
 from webapp.imports.commit import commit
@@ -102,11 +100,8 @@ def report(plan: Plan, written: SheetImport | None, as_json: bool) -> None:
         number = written.id if written else None
         click.echo(json.dumps({"import": number, "counts": plan.counts, "refused": rows}))
         return
-    console = Console()
     if refused:
-        table = Table("Row", "MAC", "Refused because")
-        for row, mac, why in refused:
-            table.add_row(str(row), mac, "\n".join(why))
-        console.print(table)
+        cells = ((row, mac, "\n".join(why)) for row, mac, why in refused)
+        tables.rows(("row", "MAC", "refused because"), cells)
     counts = ", ".join(f"{count} {name}" for name, count in plan.counts.items())
-    console.print(f"{'Written' if written else 'Nothing written'}: {counts}")
+    click.echo(f"{'Written' if written else 'Nothing written'}: {counts}")

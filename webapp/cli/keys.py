@@ -27,7 +27,7 @@ def list_keys() -> None:
     """Say how many keys there are, and how much the first of them did not seal."""
     with application() as app:
         left, unreadable = resealing.remains()
-        click.echo(f"{len(keys_of(app))} keys; {left} rows are sealed with another than the first.")
+        click.echo(f"Keys: {len(keys_of(app))}. Rows that the first of them did not seal: {left}.")
         complain(unreadable)
 
 

@@ -5,9 +5,6 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import select
 
 from provisioning.errors import ProvisioningError
@@ -15,17 +12,18 @@ from provisioning.keys import written
 from provisioning.mac import format_mac, normalise_mac
 from provisioning.registry import registry
 from webapp import provision
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.extensions import db
 from webapp.models import Phone, Site
 from webapp.selection import STATES
 
 NOT_FOUND = 1
+COLUMNS = ("state", "mac", "label", "lines", "model", "site", "fetched_at", "address")
 
 
 @click.group()
 def group() -> None:
-    """Look at the phones."""
+    """Phones: enter them, look at them, let them in, tell them to fetch."""
 
 
 @group.command("list")
@@ -52,13 +50,8 @@ def list_phones(
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("state", "MAC", "label", "lines", "model", "site", "last fetch", "address")
-    for row in rows:
-        cells = [row[key] for key in ("state", "mac", "label")]
-        cells += [", ".join(row["lines"])]
-        cells += [row[key] or "" for key in ("model", "site", "fetched_at", "address")]
-        table.add_row(*(escape(str(cell)) for cell in cells))
-    Console().print(table)
+    cells = ([said(row[key]) for key in COLUMNS] for row in rows)
+    tables.rows(tables.PHONES, cells, "There is no such phone.")
 
 
 @group.command()
@@ -72,20 +65,14 @@ def show(mac: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
-    table = Table(show_header=False)
-    for key, value in facts.items():
-        if key != "settings":
-            text = "\n".join(map(words, value)) if isinstance(value, list) else value
-            table.add_row(key, escape(str(text if text is not None else "")))
-    Console().print(table)
-    settings = Table("setting", "value", "from")
-    for key, entry in facts["settings"].items():
-        settings.add_row(key, escape(str(entry["value"])), entry["origin"])
-    Console().print(settings)
+    settings = facts.pop("settings")
+    tables.facts(facts)
+    cells = ((key, entry["value"], entry["origin"]) for key, entry in settings.items())
+    tables.rows(("setting", "value", "from"), cells)
 
 
-def words(value: Any) -> str:
-    return " ".join(str(part) for part in value.values()) if isinstance(value, dict) else str(value)
+def said(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def found(mac: str) -> Phone:

@@ -15,11 +15,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from webapp.cli import remote_desk
+from webapp.cli import remote_desk, tables
 from webapp.cli.remote_desk import Login, NotSignedInError, RemoteError, ask
 from webapp.user_agent import printable
 
@@ -112,13 +109,13 @@ def phones(as_json: bool, limit: int, **wanted: str | None) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("state", "MAC", "label", "lines", "model", "site", "last fetch", "address")
-    for row in rows:
-        users = ", ".join(line["user"] for line in row["lines"])
-        cells = [row["state"], row["mac"], row["label"], users, row["model"], row["site"]["name"]]
-        cells += [row["fetched_at"], row["address"]]
-        table.add_row(*(escape(str(cell or "")) for cell in cells))
-    Console().print(table)
+    tables.rows(tables.PHONES, map(cells_of, rows), "There is no such phone.")
+
+
+def cells_of(row: dict[str, Any]) -> list[Any]:
+    users = ", ".join(line["user"] for line in row["lines"])
+    cells = [row["state"], row["mac"], row["label"], users, row["model"], row["site"]["name"]]
+    return [*cells, row["fetched_at"], row["address"]]
 
 
 def listed(desk: Login, name: str, asked: dict[str, str], limit: int) -> Iterator[Any]:

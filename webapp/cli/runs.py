@@ -8,13 +8,12 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy import Select, or_, select
 
 from provisioning.errors import ProvisioningError
 from provisioning.mac import format_mac, normalise_mac
 from provisioning.registry import registry
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.extensions import db
 from webapp.models import Phone, Run, Site
 from webapp.models.run import PUSHING
@@ -101,10 +100,8 @@ def list_runs(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    table = Table("run", "kind", "state", "phones", "done", "failed", "left", "started")
-    for row in rows:
-        table.add_row(*(str(row[key]) for key in COLUMNS))
-    Console().print(table)
+    names = ("run", "kind", "state", "phones", "done", "failed", "left", "started")
+    tables.rows(names, ([row[key] for key in COLUMNS] for row in rows), "There was no run yet.")
 
 
 COLUMNS = ("id", "kind", "state", "total", "done", "failed", "left", "created_at")

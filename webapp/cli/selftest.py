@@ -22,9 +22,10 @@ MARKS = {True: "[green]held[/]  ", False: "[red]leak[/]  ", None: "[yellow]silen
 @click.option("--fail-under", type=click.IntRange(0, 100), default=100, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def selftest(url: str, tftp: str, fail_under: int, as_json: bool) -> None:
-    """Walk neighbours, come without a key and with old ones, bend addresses, measure refusals.
+    """Attack the phones' doors, say what held and what to change.
 
-    The attacks come over the network, from this machine, at decoys made for it. Exit code 1: the
+    It walks over neighbours, comes without a key and with old ones, bends addresses, and measures
+    refusals. The attacks come over the network, from this machine, at decoys made for it. Exit code 1: the
     score is below --fail-under. Exit code 2: the door cannot be tested.
     """
     console = Console(stderr=as_json, highlight=False)

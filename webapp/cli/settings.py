@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import select
 
 from provisioning.errors import MacError
 from provisioning.mac import normalise_mac
 from provisioning.registry import registry
 from provisioning.settings import CATALOGUE, Effective
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.extensions import db
 from webapp.models import Company, Phone, Profile, Site
 from webapp.setting_values import EMPTY, Scope, inherited, save, scope_of, values_at
@@ -70,11 +68,10 @@ def list_values(as_json: bool, **where: Any) -> None:
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
-    table = Table("where", "setting", "value")
-    for name, own in found.items():
-        for key, value in own.items():
-            table.add_row(escape(name), key, escape(shown(key, value)))
-    Console().print(table)
+    cells = (
+        (name, key, shown(key, value)) for name, own in found.items() for key, value in own.items()
+    )
+    tables.rows(("where", "setting", "value"), cells, "Nothing is set there: all is inherited.")
 
 
 @group.command()
@@ -89,10 +86,8 @@ def show(mac: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("setting", "value", "from")
-    for key, row in rows.items():
-        table.add_row(key, escape(str(row["value"])), escape(str(row["origin"])))
-    Console().print(table)
+    cells = ((key, row["value"], row["origin"]) for key, row in rows.items())
+    tables.rows(("setting", "value", "from"), cells)
 
 
 def in_force(
@@ -111,7 +106,9 @@ def shown(key: str, value: str) -> str:
 def write(key: str, text: str, where: list[Scope]) -> None:
     """Write it everywhere or nowhere."""
     if key not in CATALOGUE:
-        raise click.UsageError(f"There is no setting “{key}”.")
+        near = get_close_matches(key, CATALOGUE, n=3, cutoff=0.5)
+        meant = f"Did you mean {' or '.join(near)}?" if near else f"Choose: {', '.join(CATALOGUE)}"
+        raise click.UsageError(f"There is no setting “{key}”. {meant}")
     count = 0
     for scope in where:
         changed, errors = save(scope, {f"set:{key}": text}, keep_secrets=False)

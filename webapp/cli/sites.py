@@ -6,14 +6,11 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from provisioning.dhcp import SERVERS, DhcpError, configuration
 from provisioning.registry import registry
 from webapp import audit, provision
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.extensions import db
 from webapp.models import Company, Site
 from webapp.models.site import DOOR_AUTHS, POLICIES, PRIVATE_NETWORKS
@@ -21,6 +18,11 @@ from webapp.sites import services
 from webapp.sites.door import door_of, set_policy
 
 NOT_FOUND = 1
+SHUT = (
+    "No phone of this site gets its file: no proxy hands certificates on. Set"
+    " BELLDESK_CLIENT_CERT_HEADER and BELLDESK_TRUSTED_PROXIES (docs/deployment.md), or say"
+    " --no-certificate."
+)
 
 
 @click.group()
@@ -42,10 +44,8 @@ def list_sites(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("id", "company", "site", "phones")
-    for row in rows:
-        table.add_row(*(escape(str(row[key])) for key in ("id", "company", "name", "phones")))
-    Console().print(table)
+    cells = ([row[key] for key in ("id", "company", "name", "phones")] for row in rows)
+    tables.rows(("id", "company", "site", "phones"), cells, "There is no site yet.")
 
 
 @group.command()
@@ -119,10 +119,13 @@ def change_policy(
         wanted = chosen.certificate_required if certificate is None else certificate
         set_policy(chosen, policy, auth or chosen.door_auth, wanted)
         db.session.commit()
-        waiting = door_of(chosen).waiting
+        door = door_of(chosen)
         told(chosen, as_json, with_key=False)
-    if waiting:
-        click.echo(f"Provision its phones: {waiting} cannot be told their address yet.", err=True)
+    if door.waiting:
+        words = f"Provision its phones: {door.waiting} cannot be told their address yet."
+        click.echo(words, err=True)
+    if door.shut:
+        click.echo(SHUT, err=True)
 
 
 @group.command()
@@ -176,7 +179,4 @@ def told(site: Site, as_json: bool, with_key: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
-    table = Table(show_header=False)
-    for key, value in facts.items():
-        table.add_row(key, escape(str(value)))
-    Console().print(table)
+    tables.facts(facts)

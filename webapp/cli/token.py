@@ -6,13 +6,10 @@ Nothing asks for a password here: who runs this command holds the database and i
 import json
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import select
 
 from webapp import names, tokens
-from webapp.cli import application
+from webapp.cli import application, tables
 from webapp.extensions import db
 from webapp.models import ApiToken, User
 from webapp.models.token import LONGEST_NAME
@@ -59,10 +56,7 @@ def list_tokens(user: str, everything: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table(*COLUMNS)
-    for row in rows:
-        table.add_row(*(escape(str(row[key] or "")) for key in COLUMNS))
-    Console().print(table)
+    tables.rows(COLUMNS, ([row[key] for key in COLUMNS] for row in rows), "There is no token.")
 
 
 @group.command()

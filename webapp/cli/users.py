@@ -55,7 +55,7 @@ def department_named(name: str) -> Department | None:
 
 @group.command("add")
 @click.argument("name")
-@click.option("--full-name", default="")
+@click.option("--full-name", default="", help="As others see it.")
 @click.option("--department", default="", help="Its rights; without one the user has none.")
 @click.option("--admin", is_flag=True, help="Every right, and making other administrators.")
 @click.option(
@@ -87,7 +87,7 @@ def create(account: Account, given: str) -> None:
 
 
 @group.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_users(as_json: bool) -> None:
     """Every user with department and state."""
     with desk():
@@ -151,7 +151,7 @@ def enable(name: str) -> None:
 
 
 @departments.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_departments(as_json: bool) -> None:
     """Every department with its people and rights."""
     with desk():

@@ -98,3 +98,18 @@ def test_a_site_s_dhcp_server_is_told_by_command(belldesk):
 def test_what_is_wrong_with_a_site_has_its_exit_code(belldesk, words, code):
     assert belldesk(sites.group, *words).exit_code == code
     assert len(db.session.scalars(select(Site)).all()) == 1
+
+
+def test_addresses_and_macs_are_whole_however_narrow_the_terminal(belldesk, monkeypatch):
+    phone = make_phone(label="A long name for the phone of the reception")
+    shown = belldesk(sites.group, "show", str(phone.site_id), "--key").output
+    assert phone.site.key in shown
+    assert "None" not in shown and "['" not in shown
+    monkeypatch.setenv("COLUMNS", "60")
+    listed = belldesk(phones.group, "list").output
+    assert "0c:38:3e:00:00:01" in listed
+    assert "…" not in listed
+
+
+def test_an_empty_list_says_so(belldesk):
+    assert belldesk(phones.group, "list").output.strip() == "There is no such phone."

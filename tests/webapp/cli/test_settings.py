@@ -97,3 +97,8 @@ def test_several_phones_at_once_or_none(belldesk):
 def test_what_cannot_be_is_refused_and_nothing_is_written(belldesk, words, code):
     assert belldesk(*words).exit_code == code
     assert stored() == {}
+
+
+def test_a_misspelt_setting_is_told_what_it_may_have_meant(belldesk):
+    assert "ntp.server" in belldesk("set", "ntp.servr", "a.test", "--everywhere").output
+    assert "sip.port" in belldesk("set", "nonsense", "a.test", "--everywhere").output
