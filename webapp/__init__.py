@@ -21,6 +21,7 @@ FEATURES = (
     "alerts",
     "api",
     "auth",
+    "computers",
     "desk",
     "files",
     "firmware",

@@ -12,12 +12,16 @@ from webapp.access import may
 from webapp.config import Config
 from webapp.extensions import db
 from webapp.i18n import LANGUAGES, language
-from webapp.models import Alert, Stray
+from webapp.models import Agent, Alert, Stray
 
 WAITING: dict[str, Callable[[], Select[int]]] = {
     "adopt.index": Stray.waiting,
     "alerts.index": Alert.waiting,
+    "computers.add": Agent.waiting,
 }
+
+
+OWN_ITEMS = ("computers.add", "computers.history")  # beside the item of their blueprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Item:
         """A blueprint is one item, but for logs and admin: there every noun has its own path."""
         if self.endpoint.startswith(("logs.", "admin.")):
             return request.path == self.url or request.path.startswith(f"{self.url}/")
+        if request.endpoint in OWN_ITEMS or self.endpoint in OWN_ITEMS:
+            return request.endpoint == self.endpoint
         return request.blueprint == self.endpoint.split(".")[0]
 
 
@@ -68,6 +74,15 @@ MENU = (
             Item(_l("SIP servers"), "sip_servers.index", "server", "settings.read"),
             Item(_l("Profiles"), "profiles.index", "adjustments", "settings.read"),
             Item(_l("Settings"), "settings.index", "settings", "settings.read"),
+        ),
+    ),
+    Section(
+        _l("Computers"),
+        "device-desktop",
+        (
+            Item(_l("Computers"), "computers.index", "device-desktop", "computers.read"),
+            Item(_l("Who was where"), "computers.history", "history", "computers.read"),
+            Item(_l("Add computers"), "computers.add", "plus", "computers.write"),
         ),
     ),
     Section(

@@ -66,8 +66,10 @@ def revoke(agent: Agent) -> None:
 
 def install_lines(code: str, url: str) -> Mapping[str, str]:
     """What somebody pastes on the computer, by system."""
+    agent = "belldesk-agent.pyz"
+    unix = f"python3 {agent} enrol {url} {code} && python3 {agent} run"
     return {
-        "Linux": f"python3 belldesk-agent.pyz install --url {url} --code {code}",
-        "Windows": f"py belldesk-agent.pyz install --url {url} --code {code}",
-        "macOS": f"python3 belldesk-agent.pyz install --url {url} --code {code}",
+        "Linux": unix,
+        "Windows": f"py {agent} enrol {url} {code}; pyw {agent} run",
+        "macOS": unix,
     }
