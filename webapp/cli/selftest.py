@@ -25,8 +25,8 @@ def selftest(url: str, tftp: str, fail_under: int, as_json: bool) -> None:
     """Attack the phones' doors, say what held and what to change.
 
     It walks over neighbours, comes without a key and with old ones, bends addresses, and measures
-    refusals. The attacks come over the network, from this machine, at decoys made for it. Exit code 1: the
-    score is below --fail-under. Exit code 2: the door cannot be tested.
+    refusals. The attacks come over the network, from this machine, at decoys made for it. Exit
+    code 1: the score is below --fail-under. Exit code 2: the door cannot be tested.
     """
     console = Console(stderr=as_json, highlight=False)
 
