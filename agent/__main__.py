@@ -1,4 +1,4 @@
-"""`belldesk-agent enrol CODE`, `run`, `once`: what a person, or a unit of the system, starts."""
+"""`belldesk-agent enrol CODE`, `run`, `once`, `service`: what a person or a unit starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from agent import __version__, client, survey
+from agent import __version__, client, service, survey
 from agent.enrol import enrol
 from agent.errors import AgentError
 from agent.loop import Loop
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser("belldesk-agent", description="The Belldesk agent.")
     top.add_argument("--version", action="version", version=__version__)
     top.add_argument("--state", type=Path, default=default_folder(), help="its folder: %(default)s")
-    verbs = top.add_subparsers(required=True, metavar="enrol | run | once")
+    verbs = top.add_subparsers(required=True, metavar="enrol | run | once | service")
     one = verbs.add_parser("enrol", help="bring this computer in with a code of the desk")
     one.add_argument("words", nargs="+", metavar="[URL] CODE")
     one.add_argument("--again", action="store_true", help="although it is enrolled already")
@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
     one = verbs.add_parser("once", help="report once")
     one.add_argument("--print", action="store_true", dest="shows", help="show it, send nothing")
     one.set_defaults(do=do_once)
+    one = verbs.add_parser("service", help="print what starts it by itself on this computer")
+    one.add_argument("--user", action="store_true", help="for this account, not for the system")
+    one.set_defaults(do=do_service)
     return top
 
 
@@ -90,6 +93,13 @@ def do_once(chosen: argparse.Namespace, state: State) -> int:
     loop.stop()
     loop.commands.stop()
     return 1 if loop.is_offline else 0
+
+
+def do_service(chosen: argparse.Namespace, _state: State) -> int:
+    told = [] if chosen.state == default_folder() else ["--state", str(chosen.state.resolve())]
+    words = [service.this_file(), *told, "run"]
+    say(service.text(sys.platform, sys.executable, words, chosen.user).rstrip())
+    return 0
 
 
 def loop_of(state: State) -> Loop:

@@ -4,7 +4,7 @@ An event's `uid` is `<time>/<what tells it from others>`: it sorts by time, and 
 events up to some uid, or up to some time, says so with that text.
 
 Windows' own numbers serve for all: 21 signed in, 23 signed out, 24 disconnected, 25 came back,
-12 system started, 13 system stopped.
+12 system started, 54 shutting down.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def events(records: Iterable[Record]) -> list[Event]:
             here.clear()
             found.append(event(record, 12, f"The system started ({record.host})"))
         elif record.kind == RUN_LEVEL and record.user == "shutdown":
-            found.append(event(record, 13, "The system stopped"))
+            found.append(event(record, 54, "The system is shutting down"))
     return found
 
 

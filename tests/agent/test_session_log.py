@@ -45,7 +45,7 @@ def test_wtmp_tells_who_came_and_went(layout):
         (21, "jane", "tty2"),
         (21, "root", "pts/0"),
         (23, "root", "pts/0"),
-        (13, "", ""),
+        (54, "", ""),
     ]
     assert found[2] == {
         "uid": "2026-11-22T08:02:00.500Z/21/pts/0/4711",
@@ -66,7 +66,7 @@ def test_rotated_and_packed_files_are_one_log(tmp_path):
     (tmp_path / "wtmp.1").write_bytes(day[3 * 384 : 4 * 384])
     (tmp_path / "wtmp").write_bytes(day[4 * 384 :])
     found = wtmp.read(str(tmp_path / "wtmp*"))
-    assert [row["id"] for row in found] == [12, 21, 21, 23, 13]
+    assert [row["id"] for row in found] == [12, 21, 21, 23, 54]
     assert found[3]["account"] == "root"  # who came in one file and went in another
 
 
@@ -129,8 +129,8 @@ def test_only_what_the_desk_lacks_is_sent_however_it_says_so(log):
     everything = reader.after(None, 99)
     assert len(everything) == 5
     uid, at = everything[2]["uid"], everything[2]["at"]
-    assert [row["id"] for row in reader.after(uid, 99)] == [23, 13]
-    assert [row["id"] for row in reader.after(at, 99)] == [21, 23, 13]
+    assert [row["id"] for row in reader.after(uid, 99)] == [23, 54]
+    assert [row["id"] for row in reader.after(at, 99)] == [21, 23, 54]
     assert len(reader.after("nonsense'] or *", 99)) == 5
 
 

@@ -14,8 +14,10 @@ from webapp.audit import acting_as
 from webapp.environment import ConfigError
 
 COMMANDS = {
+    "agent": "agent",
     "alerts": "alerts",
     "bans": "bans",
+    "computers": "computers",
     "demo": "demo",
     "departments": "users",
     "keys": "keys",
