@@ -129,6 +129,21 @@ def test_the_walk_raises_an_alarm_and_leaves_neither_alert_nor_ban(attacked):
     assert db.session.scalar(select(func.count(Ban.id))) == 0
 
 
+def test_an_alert_about_a_decoy_that_is_written_late_is_closed_too(app, monkeypatch):
+    def raised():
+        db.session.add(Alert(kind="closed_window", source=pair[0].mac, message="its window"))
+        db.session.commit()
+
+    site, late = db.session.scalar(select(Site)), [raised]
+    monkeypatch.setattr(services.time, "sleep", lambda _: late.pop()() if late else None)
+    with acting_as("tests"), decoys(site) as pair:
+        started = utcnow()
+        raised()
+        services.clean_up(pair, started)
+    assert not late
+    assert db.session.scalar(Alert.waiting()) == 0
+
+
 def test_nothing_is_left_of_it_but_the_log(attacked):
     attacked()
     assert db.session.scalar(select(func.count(Phone.id))) == 0
