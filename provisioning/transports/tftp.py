@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 SWEEP = 0.2  # seconds between looks at the deadlines; nothing here needs them finer
 COMPLAIN_EVERY = 10.0  # seconds
+STALLED = 3.0  # seconds without an ACK after which a transfer gives way to who has no room
 REQUESTS_A_TURN = 64  # of a storm, before the transfers that run get their turn
 
 Answer = Callable[[TftpRequest], bytes | None]
@@ -37,6 +38,7 @@ class Server:
     `on_done` hears of every transfer that was begun, complete or not; `on_sweep` is called some
     times a second. All are called in the loop: while they work nobody is served. Above
     `max_transfers` and `max_per_address` requests are dropped without a word: clients ask again.
+    What nobody follows up, as of forged addresses, holds no place that another wants.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Server:
         self._transfers: dict[Peer, Transfer] = {}
         self._addresses: Counter[str] = Counter()
         self._stopping = False
-        self._next_complaint = 0.0
+        self._next_complaint = self._next_look = 0.0
         self._door = Door(host, port)
         self.port = self._door.port
         self._poller = new_poller()
@@ -128,13 +130,24 @@ class Server:
             self._begin(datagram, peer, local, now)
 
     def _has_room(self, peer: Peer, now: float) -> bool:
-        if len(self._transfers) >= self._max_transfers:
+        if len(self._transfers) >= self._max_transfers and not self._give_way(now):
             self._complain(now, "%d transfers are running", self._max_transfers)
             return False
         if self._addresses[peer[0]] >= self._max_per_address:
             self._complain(now, "%s has %d transfers", peer[0], self._max_per_address)
             return False
         return True
+
+    def _give_way(self, now: float) -> bool:
+        """End a transfer whose client is silent; look again only after a while when none is."""
+        if now < self._next_look:
+            return False
+        for transfer in self._transfers.values():
+            if now - transfer.heard_at >= STALLED:
+                self._finish(transfer, "the client was silent and others waited", now)
+                return True
+        self._next_look = now + SWEEP
+        return False
 
     def _complain(self, now: float, words: str, *args: object) -> None:
         """Say why requests are dropped, but not for each of a storm."""

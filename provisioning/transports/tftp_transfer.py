@@ -48,12 +48,12 @@ class Transfer:
         "_patience",
         "_repeated",
         "_send",
-        "_since",
         "_started",
         "_tries",
         "_wait",
         "_window",
         "deadline",
+        "heard_at",
         "line",
         "outcome",
         "peer",
@@ -87,7 +87,7 @@ class Transfer:
         self.outcome: Outcome | None = None
 
     def start(self, now: float) -> None:
-        self._started = self._since = now
+        self._started = self.heard_at = now
         self.deadline = now + self._wait
         self._say()
 
@@ -140,7 +140,7 @@ class Transfer:
 
     def wake(self, now: float) -> None:
         """The deadline has passed: send again, or give up."""
-        if self._tries >= self._patience.retries or now - self._since >= self._patience.limit(
+        if self._tries >= self._patience.retries or now - self.heard_at >= self._patience.limit(
             self._asked
         ):
             all_sent = self._highest == self._last
@@ -161,7 +161,7 @@ class Transfer:
             return
         self._tries = 0
         self._repeated = False
-        self._since = now
+        self.heard_at = now
         self.deadline = now + self._wait
         self._say()
 
@@ -184,4 +184,4 @@ class Transfer:
         except (BlockingIOError, InterruptedError):
             pass  # a full buffer is a lost packet, and lost packets are sent again
         except OSError as refusal:  # ICMP says that nobody is there any more
-            self.end(refusal.strerror or "unreachable", self._since)
+            self.end(refusal.strerror or "unreachable", self.heard_at)

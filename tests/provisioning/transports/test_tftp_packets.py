@@ -343,6 +343,36 @@ def test_it_drops_requests_above_the_limits_and_takes_them_up_again():
         assert two.ask(rrq(b"short.cfg")) == b"\0\3\0\1a\nb\rc"
 
 
+def test_requests_of_forged_addresses_hold_no_place_that_another_wants(monkeypatch):
+    """Nobody acknowledges anything, and a wait of 255 seconds is asked for."""
+    monkeypatch.setattr(tftp, "STALLED", 0.5)
+    with serving(FILES, max_transfers=20) as server, phone_of(server) as phone:
+        forged = [Phone(server) for _ in range(40)]
+        for one in forged:
+            one.sock.sendto(rrq(b"a.cfg", b"timeout", b"255"), one.door)
+        assert forged[0].hear() is not SILENCE
+        assert phone.ask(rrq(), 0.2) is SILENCE
+        time.sleep(0.5)
+        assert phone.ask(rrq()) == block(1)
+        assert server.wait_done(1)[0][1].complete is False
+        for one in forged:
+            one.sock.close()
+
+
+def test_a_client_that_goes_on_keeps_its_place_while_others_wait(monkeypatch):
+    monkeypatch.setattr(tftp, "STALLED", 0.5)
+    with (
+        serving(FILES, max_transfers=1) as server,
+        phone_of(server) as one,
+        phone_of(server) as two,
+    ):
+        one.ask(rrq())
+        for number in (1, 2, 3, 4):
+            time.sleep(0.25)
+            assert two.ask(rrq(), 0.05) is SILENCE
+            assert one.ack(number) == block(number + 1)
+
+
 def test_one_address_cannot_take_all_places():
     with (
         serving(FILES, max_per_address=1) as server,
