@@ -13,7 +13,14 @@ from provisioning.transports import push_words as words
 Step = Callable[[str, dict[str, object]], None]  # said live: the message and what fills it
 
 # Where clouds answer with their machines' own secrets.
-METADATA = {ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254")}
+METADATA = {
+    ipaddress.ip_address(text)
+    for text in (
+        *("169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200"),
+        *("168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23"),
+    )
+}
+INTERFACE = re.compile(r"[\w.-]{1,15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,13 @@ class Talk:
 
 def check_address(text: str) -> None:
     """Refuse what is not one machine: names, groups, "any", broadcast, a cloud's metadata."""
+    plain, scoped, interface = text.partition("%")
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(plain)
     except ValueError:
         raise PushError(words.NO_ADDRESS, text=printable(text)) from None
+    if scoped and not (address.is_link_local and INTERFACE.fullmatch(interface)):
+        raise PushError(words.NO_ADDRESS, text=printable(text))
     inner = getattr(address, "ipv4_mapped", None) or address
     reserved = inner.version == 4 and inner.is_reserved  # holds 255.255.255.255
     if inner.is_multicast or inner.is_unspecified or reserved or inner in METADATA:

@@ -12,10 +12,12 @@ from sqlalchemy import func, or_, select
 
 from provisioning.errors import N_, ProvisioningError
 from provisioning.registry import Resync, registry
+from provisioning.transports.push_peer import PushError, check_address
+from provisioning.transports.push_words import NOT_A_PHONE
 from webapp.extensions import db
 from webapp.models import Phone
 
-METADATA = "169.254.169.254"  # where clouds hand out secrets
+NOT_ONE_PHONE = N_("%(text)s cannot be the address of one phone")
 
 
 class AddressError(ProvisioningError):
@@ -34,19 +36,19 @@ class Way:
 
 def typed_address(text: str) -> str:
     """Return what a person typed in its shortest form; raise AddressError."""
+    text = text.strip()
     try:
-        found = ipaddress.ip_address(text.strip())
-    except ValueError:
+        check_address(text)
+    except PushError as error:
+        if error.message == NOT_A_PHONE:
+            raise AddressError(NOT_ONE_PHONE, text=text) from None
         raise AddressError(
-            N_("“%(text)s” is not an IP address; names are not looked up"), text=text.strip()[:60]
+            N_("“%(text)s” is not an IP address; names are not looked up"), text=text[:60]
         ) from None
-    mapped = getattr(found, "ipv4_mapped", None)
-    found = mapped or found
-    if (
-        found.is_multicast or found.is_unspecified or found.is_loopback or found.is_reserved
-        or str(found) in ("255.255.255.255", METADATA)
-    ):  # fmt: skip
-        raise AddressError(N_("%(text)s cannot be the address of one phone"), text=str(found))
+    found = ipaddress.ip_address(text)
+    found = getattr(found, "ipv4_mapped", None) or found
+    if found.is_loopback or found.is_reserved:
+        raise AddressError(NOT_ONE_PHONE, text=str(found))
     return str(found)
 
 

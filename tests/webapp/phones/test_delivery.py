@@ -81,7 +81,8 @@ def test_an_empty_address_means_where_it_was_seen(app, bob, phone):
 @pytest.mark.parametrize(
     "typed",
     ["224.0.1.75", "ff02::1", "0.0.0.0", "::", "255.255.255.255", "127.0.0.1", "::1", "240.0.0.1",
-     "169.254.169.254", "::ffff:127.0.0.1", "phone.example.net", "10.0.0.7:80", "10.0.0.0/24",
+     "169.254.169.254", "fd00:ec2::254", "fd00:ec2::254%0", "fe80::1%" + "a" * 50, "fe80::1%<b>",
+     "::ffff:127.0.0.1", "phone.example.net", "10.0.0.7:80", "10.0.0.0/24",
      "http://10.0.0.7/", "10.0.0", "0x7f000001", "10.0.0.7\r\nX: y", "<script>"],
 )  # fmt: skip
 def test_what_is_not_the_address_of_one_phone_is_refused_and_kept_in_the_form(
