@@ -9,12 +9,13 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select
 
 from webapp import htmx
-from webapp.access import needs
+from webapp.access import may, needs
 from webapp.admin.blueprint import bp
 from webapp.csv_export import csv_response
 from webapp.extensions import db
 from webapp.models import SignIn
 from webapp.paging import Key, page_of
+from webapp.whereabouts import whereabouts
 
 NEWEST = (Key(SignIn.id, "id", descending=True),)
 REASONS = {
@@ -37,10 +38,13 @@ def chosen() -> tuple[str, str, Select[SignIn]]:
 @needs("signins.read")
 def sign_ins() -> ResponseReturnValue:
     words, result, query = chosen()
+    found = page_of(query.order_by(None), NEWEST)
+    asked = [(row.address, row.at) for row in found.rows] if may("computers.read") else []
     return htmx.render(
         "admin/sign_ins.html",
         "admin/_sign_ins.html",
-        found=page_of(query.order_by(None), NEWEST),
+        found=found,
+        there=whereabouts(asked),
         q=words,
         result=result,
         reasons=REASONS,

@@ -11,11 +11,16 @@ from webapp.export import purge as purge_files
 from webapp.extensions import utcnow
 from webapp.jobs.rows import changed
 from webapp.models import (
+    AddressUse,
     Alert,
     ApiToken,
     Ban,
+    ComputerUse,
+    Connection,
     Delivery,
+    EnrolCode,
     Fetch,
+    SessionEvent,
     SheetImport,
     Stray,
     UserSession,
@@ -42,6 +47,11 @@ def purge(now: datetime | None = None) -> dict[str, int]:
         "strays": changed(delete(Stray).where(Stray.last_seen < logs)),
         "sessions": changed(forget_sessions(now - SESSIONS)),
         "tokens": changed(ApiToken.forget(now - SESSIONS)),
+        "uses": changed(delete(ComputerUse).where(ComputerUse.until < logs)),
+        "addresses": changed(delete(AddressUse).where(AddressUse.until < logs)),
+        "session_events": changed(delete(SessionEvent).where(SessionEvent.at < logs)),
+        "connections": changed(delete(Connection).where(Connection.at < logs)),
+        "codes": changed(delete(EnrolCode).where(EnrolCode.expires_at < logs)),
         "labels": changed(delete(WalkIn).where(WalkIn.expires_at < now - SESSIONS)),
     }
     if any(gone.values()):

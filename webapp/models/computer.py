@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     func,
+    or_,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -219,6 +220,20 @@ class Account(Model):
         return f"{self.domain}\\{self.name}" if self.domain else self.name
 
 
+def still_at(spell: "type[ComputerUse | AddressUse]", moment: datetime) -> ColumnElement[bool]:
+    """What runs is believed for as long after a report as the computer is called up."""
+    running = spell.until.is_(None) & (Computer.reported_at >= moment - UP_WITHIN)
+    return (spell.since <= moment) & or_(spell.until >= moment, running)
+
+
+def known_until(spell: "ComputerUse | AddressUse") -> datetime:
+    return spell.until or max(spell.computer.reported_at or spell.seen_at, spell.seen_at)
+
+
+def was_at(spell: "ComputerUse | AddressUse", moment: datetime) -> bool:
+    return spell.since <= moment <= (spell.until or known_until(spell) + UP_WITHIN)
+
+
 class ComputerUse(Model):
     """An account was on a computer from `since` to `until`, as far as is known. `kind` is console
     or remote.
@@ -258,14 +273,16 @@ class ComputerUse(Model):
     @classmethod
     def at(cls, moment: datetime) -> ColumnElement[bool]:
         """Uses that were running then; join Computer, whose last report bounds what still runs."""
-        return (cls.since <= moment) & (
-            func.coalesce(cls.until, Computer.reported_at, cls.seen_at) >= moment
-        )
+        return still_at(cls, moment)
 
     @property
     def sure_until(self) -> datetime:
         """The last moment for which this is known."""
-        return self.until or max(self.computer.reported_at or self.seen_at, self.seen_at)
+        return known_until(self)
+
+    def held(self, moment: datetime) -> bool:
+        """As `at`, of this row."""
+        return was_at(self, moment)
 
 
 class AddressUse(Model):
@@ -294,13 +311,14 @@ class AddressUse(Model):
     @classmethod
     def at(cls, moment: datetime) -> ColumnElement[bool]:
         """As ComputerUse.at."""
-        return (cls.since <= moment) & (
-            func.coalesce(cls.until, Computer.reported_at, cls.seen_at) >= moment
-        )
+        return still_at(cls, moment)
 
     @property
     def sure_until(self) -> datetime:
-        return self.until or max(self.computer.reported_at or self.seen_at, self.seen_at)
+        return known_until(self)
+
+    def held(self, moment: datetime) -> bool:
+        return was_at(self, moment)
 
 
 class SessionEvent(Model):

@@ -55,7 +55,8 @@ def test_it_removes_the_old_and_keeps_the_young(everywhere):
     fill()
     gone = purge()
     db.session.commit()
-    young = {"files": 0, "deliveries": 0, "labels": 0}
+    young = dict.fromkeys(("files", "deliveries", "labels", "uses", "addresses"), 0)
+    young |= dict.fromkeys(("session_events", "connections", "codes"), 0)
     one = ("uploads", "fetches", "strays", "sessions", "tokens", "alerts", "bans")
     assert gone == young | dict.fromkeys(one, 1)
     assert (count(SheetImport), count(Fetch), count(Stray), count(UserSession)) == (4, 1, 1, 1)
