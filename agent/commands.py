@@ -20,6 +20,7 @@ log = logging.getLogger("agent")
 AT_ONCE = 4
 MOST_RESULTS = 50
 LONGEST_RESULT = 600_000  # bytes of JSON
+MOST_BYTES = 2_000_000  # of all that wait
 KEEP_SEEN = 3600.0  # seconds after a command expired: a late copy is refused as expired anyway
 
 Command = dict[str, Any]
@@ -111,12 +112,24 @@ class Commands:
         at = moments.iso(self._now())
         with self._guard:
             self._results.append({"command": number, "state": state, "result": result, "at": at})
-            del self._results[:-MOST_RESULTS]
+            self._results = newest(self._results)
             self._save()
         self._done()
 
     def _save(self) -> None:
         self._state.update_progress({"seen": self._seen, "results": self._results})
+
+
+def newest(results: list[Result]) -> list[Result]:
+    """What may wait for the desk: it must fit into one message, and into little memory."""
+    kept: list[Result] = []
+    size = 0
+    for row in reversed(results[-MOST_RESULTS:]):
+        size += len(signing.canonical(row))
+        if kept and size > MOST_BYTES:
+            break
+        kept.insert(0, row)
+    return kept
 
 
 def bounded(result: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ EMPTY: dict[str, Callable[[], Any]] = {
     "os": dict,
     "memory": dict,
     "cpu": dict,
+    "accounts": dict,
 }
 
 
@@ -58,12 +59,12 @@ def digest(facts: dict[str, Any]) -> str:
 def beat(host: str, port: int) -> dict[str, Any]:
     """The small report of each minute: who is here, where, and how busy it is."""
     missing: Missing = []
-    here: list[dict[str, Any]] = guarded("accounts", accounts.read, missing)
+    people: dict[str, Any] = guarded("accounts", accounts.read, missing)
     return {
         "addresses": guarded("addresses", lambda _: addresses.read(host, port), missing),
-        "accounts": here,
+        "accounts": people.get("accounts", []),
         "booted_at": guarded("uptime", uptime.read, missing) or None,
-        "locked": guarded("lock", accounts.read_locked, missing) if here else None,
+        "locked": people.get("locked"),
         "cpu": hardware.read_load(),
         "memory": guarded("memory", hardware.read_memory, missing),
     }

@@ -22,25 +22,25 @@ HERE = ("", "localhost", "127.0.0.1", "::1", "-")
 Account = dict[str, Any]
 
 
-def read(_missing: list[str]) -> list[Account]:
+def read(_missing: list[str]) -> dict[str, Any]:
+    """Who is here, and whether the console's screen is locked (None: nobody can tell)."""
     if sys.platform == "win32":
+        names = running()
         rows = quser.parse(outside.output(system_program("quser.exe")))
-        found = windows(user_rows(), rows, domains_of_desktops())
+        found = windows(user_rows(), rows, domains_of_desktops(names))
+        locked: bool | None = any(name == "logonui.exe" for _, name in names)
     else:
-        found = []
-        if shutil.which("loginctl"):
-            found = with_domains(loginctl.accounts(loginctl.read(), now_and_monotonic()))
-        found = found or with_domains(unix(user_rows()))
-    return once(found)[:MOST]
+        sessions = loginctl.read() if shutil.which("loginctl") else []
+        clock = time.time(), time.monotonic()
+        found = loginctl.accounts(sessions, clock) or unix(user_rows())
+        found, locked = with_domains(found), loginctl.locked(sessions)
+    here = once(found)[:MOST]
+    return {"accounts": here, "locked": locked if here else None}
 
 
 def user_rows() -> list[tuple[str, str, str, float]]:
     """Name, terminal, where from, since when."""
     return [(u.name, u.terminal or "", u.host or "", u.started) for u in psutil.users()]
-
-
-def now_and_monotonic() -> tuple[float, float]:
-    return time.time(), time.monotonic()
 
 
 def unix(rows: list[tuple[str, str, str, float]]) -> list[Account]:
@@ -85,14 +85,19 @@ def windows(
     return found
 
 
-def domains_of_desktops() -> dict[str, str]:
+def running() -> list[tuple[psutil.Process, str]]:
+    found = psutil.process_iter(["name"])
+    return [(process, (process.info["name"] or "").lower()) for process in found]
+
+
+def domains_of_desktops(processes: list[tuple[psutil.Process, str]]) -> dict[str, str]:
     """Domain by name of those who run a desktop, as far as this account is told."""
     found = {}
-    for process in psutil.process_iter(["name", "username"]):
-        told = process.info["username"]
-        if told and (process.info["name"] or "").lower() == "explorer.exe":
-            domain, _, name = told.rpartition("\\")
-            found[name.lower()] = domain
+    for process, name in processes:
+        if name == "explorer.exe":
+            with suppress(psutil.Error, OSError):
+                domain, _, user = process.username().rpartition("\\")
+                found[user.lower()] = domain
     own = os.environ.get("USERNAME", "").lower()
     if own and os.environ.get("USERDOMAIN"):
         found.setdefault(own, os.environ["USERDOMAIN"])
@@ -115,16 +120,6 @@ def once(found: list[Account]) -> list[Account]:
     for row in sorted(found, key=lambda row: row["since"] or "9"):
         rows.setdefault((row["domain"], row["name"], row["kind"]), row)
     return sorted(rows.values(), key=lambda row: (row["kind"], row["since"] or ""))
-
-
-def read_locked(_missing: list[str]) -> bool | None:
-    """Is the console's screen locked? None: nobody can tell."""
-    if sys.platform == "win32":
-        names = (process.info["name"] for process in psutil.process_iter(["name"]))
-        return any((name or "").lower() == "logonui.exe" for name in names)
-    if sys.platform.startswith("linux") and shutil.which("loginctl"):
-        return loginctl.locked(loginctl.read())
-    return None
 
 
 def system_program(name: str) -> str:

@@ -8,7 +8,12 @@ from agent import moments, outside
 
 WANTED = "Id,Name,Timestamp,TimestampMonotonic,Remote,RemoteHost,Type,Class,State,LockedHint,TTY"
 
+SAME = 5.0  # seconds; a clock that was set moves by more
+MOST_KEPT = 500
+
 Session = dict[str, str]
+
+_began: dict[str, float] = {}
 
 
 def read() -> list[Session]:
@@ -40,7 +45,9 @@ def accounts(sessions: list[Session], clock: tuple[float, float]) -> list[dict[s
     found = []
     for session in filter(is_of_person, sessions):
         began = session.get("TimestampMonotonic", "")
-        since = now - monotonic + int(began) / 1e6 if began.isdigit() and began != "0" else None
+        since = None
+        if began.isdigit() and began != "0":
+            since = steady(f"{session.get('Id')} {began}", now - monotonic + int(began) / 1e6)
         found.append(
             {
                 "domain": "",
@@ -51,6 +58,15 @@ def accounts(sessions: list[Session], clock: tuple[float, float]) -> list[dict[s
             }
         )
     return found
+
+
+def steady(session: str, at: float) -> float:
+    """The same from beat to beat: clocks waver by a fraction of a second."""
+    kept = _began.get(session, at)
+    if len(_began) > MOST_KEPT:
+        _began.clear()
+    _began[session] = kept if abs(kept - at) < SAME else at
+    return _began[session]
 
 
 def locked(sessions: list[Session]) -> bool | None:

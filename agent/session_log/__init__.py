@@ -37,6 +37,7 @@ class SessionLog:
             return []
         # A desk that says a time holds what was told of that time; else its last line came again
         # with each report.
+        self._told = {uid for uid in self._told if since is None or uid >= since}
         known = {uid for uid in self._told if since and uid.startswith(f"{since}/")}
         found = [row for row in newer(read(since), since) if row["uid"] not in known]
         self.has_more = len(found) > most
@@ -45,11 +46,7 @@ class SessionLog:
 
     def told(self, events: list[Event]) -> None:
         """The desk took these."""
-        if events:
-            last = events[-1]["at"]
-            self._told = {row["uid"] for row in events if row["at"] == last} | {
-                uid for uid in self._told if uid.startswith(f"{last}/")
-            }
+        self._told |= {row["uid"] for row in events}
 
 
 def stamp() -> object:

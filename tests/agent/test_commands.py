@@ -4,7 +4,7 @@ import time
 import pytest
 
 from agent import moments, verbs
-from agent.commands import Commands, bounded
+from agent.commands import Commands, bounded, newest
 from tests.agent.desk import mac, params_digest
 
 SECRET = bytes(range(32))
@@ -104,6 +104,12 @@ def test_a_verb_that_breaks_is_told_and_breaks_nothing(desk, monkeypatch, said):
     monkeypatch.setitem(verbs.KNOWN, "probe", lambda *_: 1 / 0)
     assert desk.give("probe", number="1")["state"] == "failed"
     assert desk.give(number="2")["state"] == "done"
+
+
+def test_results_that_wait_are_bounded_and_the_newest_stay():
+    rows = [{"command": str(n), "result": {"text": "x" * 500_000}} for n in range(9)]
+    assert [row["command"] for row in newest(rows)] == ["6", "7", "8"]
+    assert len(newest([{"command": str(n)} for n in range(200)])) == 50
 
 
 def test_a_result_that_is_too_long_is_cut_and_says_so():

@@ -205,6 +205,16 @@ def test_logind_tells_persons_and_no_greeters():
     ]
 
 
+def test_when_somebody_came_does_not_waver_with_the_clock():
+    sessions = loginctl.parse(sample("loginctl-gnome.txt"))
+    sessions[0]["Id"] = "steady"
+    told = [
+        loginctl.accounts(sessions[:1], (1795334400 + wavers, 5000))[0]["since"]
+        for wavers in (0.49, 0.51, -0.4, 3600)
+    ]
+    assert told[0] == told[1] == told[2] != told[3]
+
+
 def test_a_locked_screen_is_told():
     sessions = loginctl.parse(sample("loginctl-gnome.txt"))
     assert loginctl.locked(sessions) is True
