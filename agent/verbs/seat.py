@@ -25,10 +25,25 @@ class Seat(NamedTuple):
 
     def options(self) -> dict[str, Any]:
         """For subprocess: in this session, as this person, without the agent's files."""
-        options: dict[str, Any] = {"env": self.environment, "start_new_session": True, "cwd": "/"}
+        home = self.environment.get("HOME", "")
+        options: dict[str, Any] = {"env": self.environment, "start_new_session": True}
+        options["cwd"] = home if os.path.isdir(home) else os.sep
         if self.user is not None:
-            options.update(user=self.user, group=self.group, extra_groups=[])
+            groups = groups_of(self.user, self.group or 0)
+            options.update(user=self.user, group=self.group, extra_groups=groups)
         return options
+
+
+def groups_of(user: int, group: int) -> list[int]:
+    """Sound and screen are often a matter of groups."""
+    if sys.platform == "win32":
+        return []
+    import pwd
+
+    try:
+        return os.getgrouplist(pwd.getpwuid(user).pw_name, group)
+    except KeyError:
+        return []
 
 
 def find() -> Seat:

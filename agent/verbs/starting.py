@@ -31,11 +31,17 @@ def open_(params: dict[str, Any], _stop: threading.Event) -> dict[str, Any]:
         return open_folder(folder, here)
     if "allowed" in params and program not in texts(params, "allowed"):
         raise RefusedVerbError(f"“{program}” is not among the programs that may be started.")
-    path = find(program, here)
-    pid = start([path], here)
+    command = command_of(program, here)
+    pid = start(command, here)
     if pid is None:
-        raise VerbError(f"“{path}” ended at once.")
-    return {"program": program, "path": path, "pid": pid}
+        raise VerbError(f"“{program}” ended at once.")
+    return {"program": program, "path": command[0], "pid": pid}
+
+
+def command_of(program: str, here: seat.Seat) -> list[str]:
+    if sys.platform == "darwin" and not os.path.isabs(program):
+        return [find("open", here), "-a", program]  # by its name, as people know it
+    return [find(program, here)]
 
 
 def open_folder(folder: str, here: seat.Seat) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Desktop:
         if not here.get("DISPLAY"):
             raise VerbError(NO_WAYLAND)
         if here.get("XAUTHORITY"):
-            os.environ.setdefault("XAUTHORITY", here["XAUTHORITY"])
+            os.environ["XAUTHORITY"] = here["XAUTHORITY"]  # where Xlib looks; nobody else does
         try:
             self._display = Display(here["DISPLAY"])
         except (error.DisplayError, error.XError, OSError) as problem:
