@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from webapp.api.errors import ApiError
 
+LONGEST_NUMBER = 18  # digits
 LARGEST = 2 * 1024 * 1024  # octets; 10,000 phones by their addresses are 200 KB
 
 
@@ -20,7 +21,7 @@ def body(known: Collection[str]) -> dict[str, Any]:
     if len(sent) > LARGEST:
         raise ApiError(413)
     try:
-        found = json.loads(sent)
+        found = json.loads(sent, parse_int=whole)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, _("The body is not valid JSON")) from error
     if not isinstance(found, dict):
@@ -29,6 +30,13 @@ def body(known: Collection[str]) -> dict[str, Any]:
         raise ApiError(400, _("A text contains a character that cannot be stored"))
     only(found, known)
     return found
+
+
+def whole(digits: str) -> int:
+    """No field means a number that long, and what would be done with it might not bear it."""
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(digits[:LONGEST_NUMBER])
+    return int(digits)
 
 
 def texts(found: object) -> Iterable[str]:
