@@ -1,9 +1,9 @@
 """NOTIFY, sent over real sockets to doubles of phones in processes of their own."""
 
 import itertools
-import statistics
 import re
 import socket
+import statistics
 import threading
 import time
 
