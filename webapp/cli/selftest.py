@@ -31,7 +31,8 @@ def selftest(url: str, tftp: str, fail_under: int, as_json: bool) -> None:
     console = Console(stderr=as_json, highlight=False)
 
     def note(row: dict[str, Any]) -> None:
-        said = _(row["message"], **row["params"]) if row["message"] else ""
+        message = row["message"]
+        said = _(message, **row["params"]) if message else ""
         where = f" ({row['site']})" if row["site"] else ""
         console.print(f"{MARKS[row['passed']]} {escape(_(row['title']) + where)}  {escape(said)}")
         if row.get("remedy"):
