@@ -20,6 +20,7 @@ PUBLIC = {
     "account.language": "the sign-in page is read before signing in",
     "account.theme": "the same",
     "setup.first": "its address is the secret",
+    "walk_in.enter": "a field for the code of a label",
     "walk_in.show": "its address is the secret, on a label",
     "walk_in.use": "the same",
     "walk_in.arriving": "its cookie says who used a label",

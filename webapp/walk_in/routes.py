@@ -16,6 +16,15 @@ bp = Blueprint("walk_in", __name__, url_prefix="/w")
 COOKIE = "belldesk_walk_in"
 
 
+@bp.get("/")
+@public
+def enter() -> ResponseReturnValue:
+    """For who reads the letters of a label because no camera is at hand."""
+    if code := request.args.get("code", "").strip():
+        return redirect(url_for("walk_in.show", code=code), 303)
+    return render("walk_in/enter.html")
+
+
 @bp.get("/<code>")
 @public
 def show(code: str) -> ResponseReturnValue:

@@ -31,6 +31,14 @@ def test_the_desk_counts_what_there_is(everywhere):
     assert "Fetches of the last 24 hours: 1" in text and "2 phones" in text
 
 
+def test_a_roll_out_that_halted_is_not_said_to_be_running(bob):
+    make_phone()
+    db.session.add(Run(kind="rollout", state="halted", total=2))
+    db.session.commit()
+    text = bob.get("/").text
+    assert "Halted itself" in text and "running" not in text
+
+
 def test_who_has_no_rights_is_welcome_and_sees_no_figures(dave):
     make_phone()
     text = dave.get("/").text

@@ -4,7 +4,7 @@ import io
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from tests.webapp.imports.test_imports import LIST
 from webapp.extensions import db, utcnow
@@ -23,6 +23,15 @@ def newest():
 
 def test_the_template_is_the_exact_header(bob):
     assert bob.get("/imports/template.txt").data == b"mac,ramal,senha,servidor"
+
+
+def test_who_has_no_site_yet_is_told_to_make_one(app, bob):
+    assert "There is no site yet" not in bob.get("/imports/").text
+    db.session.execute(delete(Site))
+    db.session.commit()
+    assert "There is no site yet" in bob.get("/imports/").text
+    page = bob.get(send(bob, site="0").location).text
+    assert "There is no site yet" in page and 'href="/sites/new"' in page
 
 
 def test_an_upload_leads_to_its_preview_and_writes_nothing(bob):

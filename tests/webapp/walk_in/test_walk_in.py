@@ -66,6 +66,16 @@ def test_the_qr_code_is_the_address(bob, phone, code):
     assert path in drawn.svg_inline(border=4, omitsize=True)
 
 
+def test_the_code_can_be_typed_where_no_camera_is(anonymous, bob, phone):
+    page = labels(bob, phone).text
+    code = CODE.search(page)[1]
+    assert "http://desk.example.net/w/<" in page
+    assert 'name="code"' in anonymous.get("/w/").text
+    typed = anonymous.get("/w/", query_string={"code": f" {code.lower()} "}, follow_redirects=True)
+    assert "Reception" in typed.text
+    assert anonymous.get("/w/?code=AAAA", follow_redirects=True).status_code == 404
+
+
 def test_scanning_shows_little_and_changes_nothing(anonymous, phone, code):
     for _ in range(3):
         page = anonymous.get(f"/w/{code}")
