@@ -55,6 +55,12 @@ def present() -> ApiToken:
     return row
 
 
+def need_fresh() -> None:
+    if utcnow() - present().created_at > timedelta(seconds=CONFIRMED_SECONDS):
+        words = _("This needs a token that is at most five minutes old: POST /api/v1/token")
+        raise ApiError(403, words, code="fresh_token_needed")
+
+
 def fresh(view: View[P]) -> View[P]:
     """Ask for a token whose password was typed within five minutes. Stands below the mark.
 
@@ -63,9 +69,7 @@ def fresh(view: View[P]) -> View[P]:
 
     @wraps(view)
     def asked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        if utcnow() - present().created_at > timedelta(seconds=CONFIRMED_SECONDS):
-            words = _("This needs a token that is at most five minutes old: POST /api/v1/token")
-            raise ApiError(403, words, code="fresh_token_needed")
+        need_fresh()
         return view(*args, **kwargs)
 
     asked.__dict__["confirmed"] = True

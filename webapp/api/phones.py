@@ -10,7 +10,7 @@ from provisioning.errors import MacError, ProvisioningError
 from provisioning.mac import normalise_mac
 from webapp import provision
 from webapp.access import needs
-from webapp.api import filters, listing, reading, shapes
+from webapp.api import filters, listing, phone_ways, reading, shapes
 from webapp.api.bearer import fresh
 from webapp.api.blueprint import bp
 from webapp.api.errors import ApiError
@@ -42,7 +42,7 @@ def phone(mac: str) -> ResponseReturnValue:
 @needs("phones.write")
 def write_phone() -> ResponseReturnValue:
     """Make a phone, or change what the body says of the one that has this address."""
-    sent = reading.body(FIELDS)
+    sent = reading.body((*FIELDS, *phone_ways.FIELDS))
     try:
         mac = normalise_mac(reading.text(sent, "mac"))
     except MacError as error:
@@ -52,7 +52,9 @@ def write_phone() -> ResponseReturnValue:
     if not form.validate():
         raise refusal(form)
     try:
-        services.write(known or Phone(**provision.new_secrets()), form)
+        written = known or Phone(**provision.new_secrets())
+        services.write(written, form)
+        phone_ways.write(written, sent)
         db.session.commit()
     except ProvisioningError as error:
         raise ApiError(422, said(error)) from error

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import jsonify, url_for
+from flask import Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -11,7 +11,7 @@ from sqlalchemy import Select
 from provisioning.errors import MacError
 from provisioning.mac import normalise_mac
 from webapp.access import needs
-from webapp.api import filters, reading, shapes
+from webapp.api import filters, reading, run_body, shapes
 from webapp.api.blueprint import bp
 from webapp.api.errors import ApiError
 from webapp.chunks import chunks
@@ -29,11 +29,17 @@ MOST_MACS = 10_000
 @needs("phones.provision")
 def start_run() -> ResponseReturnValue:
     """Exactly one of `macs`, `filter`, `all` says which phones: nothing never means everything."""
-    sent = reading.body(WHICH)
-    if len(sent) != 1 or sent.get("all") is False:
+    sent = reading.body((*WHICH, "kind", "options"))
+    kind = run_body.kind_of(sent)
+    options = run_body.options_of(kind, sent)
+    if sum(name in sent for name in WHICH) != 1 or sent.get("all") is False:
         words = _("Say which phones, by one of %(names)s", names=", ".join(WHICH))
         raise ApiError(422, words)
-    run = services.start(meant(sent), current_user)
+    run = services.start(meant(sent), current_user, kind=kind, options=options)
+    return begun(run)
+
+
+def begun(run: Run) -> Response:
     db.session.commit()
     services.send(run)
     answer = jsonify(shapes.run(run))
@@ -73,6 +79,34 @@ def normalised(text: str) -> str:
         return normalise_mac(text)
     except MacError as error:
         raise ApiError(422, said(error), field="macs") from error
+
+
+@bp.post("/runs/<int:run_id>/stop")
+@needs("phones.provision")
+def stop_run(run_id: int) -> ResponseReturnValue:
+    run = sent_to(run_id)
+    services.stop(run)
+    return begun(run)
+
+
+@bp.post("/runs/<int:run_id>/continue")
+@needs("phones.provision")
+def continue_run(run_id: int) -> ResponseReturnValue:
+    run = sent_to(run_id)
+    services.carry_on(run)
+    return begun(run)
+
+
+@bp.post("/runs/<int:run_id>/roll-back")
+@needs("phones.provision")
+def roll_run_back(run_id: int) -> ResponseReturnValue:
+    return begun(services.roll_back(sent_to(run_id), current_user))
+
+
+def sent_to(run_id: int) -> Run:
+    """The run; there is nothing to say about it."""
+    reading.body(())
+    return db.get_or_404(Run, run_id)
 
 
 @bp.get("/runs/<int:run_id>")

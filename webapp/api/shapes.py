@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from provisioning.mac import format_mac
@@ -12,6 +13,7 @@ from webapp.models import ApiToken, Phone, Run, SheetImport, Site
 from webapp.runs import services as runs
 
 FAILURES = 100
+OPTIONS = ("deliver", "minutes", "percent", "wait", "reboot")
 
 
 def moment(at: datetime | None) -> str | None:
@@ -62,6 +64,9 @@ def phone(row: Phone) -> dict[str, Any]:
         "fetched_at": moment(row.fetched_at),
         "fetched_by": row.fetched_by,
         "address": row.fetched_address,
+        "typed_address": row.address,
+        "armed_until": moment(row.armed_until) if row.is_armed else None,
+        "pinned_network": row.pinned_network,
         "firmware": row.firmware,
     }
 
@@ -75,18 +80,31 @@ def site(row: Site) -> dict[str, Any]:
     }
 
 
+def said_of(row: Run) -> str:
+    """Why it halted; "" if it did not."""
+    return str(_(row.message, **(row.params or {}))) if row.message else ""
+
+
 def run(row: Run) -> dict[str, Any]:
     now = runs.progress(row, lines=0, failures=FAILURES)
     return {
         "id": row.id,
+        "kind": row.kind,
+        "options": {k: v for k, v in (row.options or {}).items() if k in OPTIONS},
         "state": row.state,
         "over": row.is_over,
+        "message": said_of(row),
+        "stage": row.stage + 1 if row.kind == "rollout" else None,
+        "stage_until": moment(row.stage_until),
+        "next": (row.options or {}).get("next"),
         "total": now.total,
         "done": now.done,
         "unchanged": now.unchanged,
         "failed": now.failed,
         "stopped": now.stopped,
         "left": now.left,
+        "waiting": now.waiting,
+        "returned": now.returned,
         "seconds": round(now.seconds, 1),
         "created_at": moment(row.created_at),
         "failures": [{"mac": format_mac(s.mac), "reason": said(s)} for s in now.failures],

@@ -1,5 +1,7 @@
 """Phones over the API: the page's services, validation and rights."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
@@ -266,3 +268,49 @@ def test_sites_are_listed_without_their_keys(bob):
     assert site.key not in answer.text
     assert "key" not in answer.json["sites"][0]
     assert error(bob.get("sites?q=x"))[0] == 422
+
+
+def test_a_window_is_opened_and_closed_and_shown(bob):
+    shown = bob.post("phones", PHONE | {"armed_hours": 5}).json
+    assert timedelta(hours=4) < phone().armed_until - utcnow() <= timedelta(hours=5)
+    assert shown["armed_until"] and shown["pinned_network"] is None
+    assert bob.post("phones", {"mac": MAC, "armed_hours": 0}).json["armed_until"] is None
+    assert not phone().is_armed
+    deeds = set(db.session.scalars(select(AuditEntry.action)))
+    assert {"arm", "disarm"} <= deeds
+
+
+def test_an_address_is_typed_and_taken_away_with_a_fresh_token(bob):
+    sent = {"mac": MAC, "typed_address": "10.0.0.7"}
+    assert bob.post("phones", PHONE | sent).json["typed_address"] == "10.0.0.7"
+    db.session.scalar(select(ApiToken)).created_at = utcnow() - timedelta(minutes=6)
+    db.session.commit()
+    assert bob.post("phones", sent).status_code == 200, "nothing changes"
+    elsewhere = bob.post("phones", sent | {"typed_address": "10.0.0.8"})
+    assert error(elsewhere) == (403, "fresh_token_needed")
+    assert error(bob.post("phones", sent | {"typed_address": None})) == (403, "fresh_token_needed")
+    db.session.scalar(select(ApiToken)).created_at = utcnow()
+    db.session.commit()
+    assert bob.post("phones", sent | {"typed_address": None}).json["typed_address"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"armed_hours": -1}, "armed_hours"),
+        ({"armed_hours": 721}, "armed_hours"),
+        ({"armed_hours": "5"}, "armed_hours"),
+        ({"armed_hours": True}, "armed_hours"),
+        ({"armed_hours": None}, "armed_hours"),
+        ({"typed_address": "desk.example"}, "typed_address"),
+        ({"typed_address": "127.0.0.1"}, "typed_address"),
+        ({"typed_address": 7}, "typed_address"),
+        ({"typed_address": "10.0.0.9"}, "typed_address"),  # another phone's
+    ],
+    ids=str,
+)
+def test_a_window_or_an_address_that_is_none_changes_nothing(bob, changes, field):
+    make_phone(address="10.0.0.9")
+    answer = bob.post("phones", PHONE | changes)
+    assert (error(answer), answer.json["error"]["field"]) == ((422, "invalid"), field)
+    assert phone() is None

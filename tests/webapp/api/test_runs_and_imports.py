@@ -88,6 +88,73 @@ def test_a_run_that_does_not_say_clearly_which_phones_is_none(bob, body, field):
     assert count(Run) == 0
 
 
+@pytest.mark.parametrize(
+    ("sent", "kind", "options"),
+    [
+        ({"kind": "provision"}, "provision", None),
+        ({"options": {"deliver": True}}, "provision", {"deliver": True}),
+        ({"kind": "deliver"}, "deliver", None),
+        (
+            {"kind": "rollout"},
+            "rollout",
+            {"minutes": 10, "percent": 10, "wait": False, "reboot": True},
+        ),
+        (
+            {"kind": "rollout", "options": {"minutes": 3, "wait": True, "reboot": False}},
+            "rollout",
+            {"minutes": 3, "percent": 10, "wait": True, "reboot": False},
+        ),
+    ],
+)
+def test_a_run_of_each_kind_is_started_as_on_the_pages(bob, sent, kind, options):
+    make_phone()
+    answer = bob.post("runs", {"all": True} | sent)
+    assert answer.status_code == 202, answer.text
+    run = db.session.scalar(select(Run))
+    assert (run.kind, run.options) == (kind, options)
+    shown = bob.get(answer.location).json
+    assert (shown["kind"], shown["options"]) == (kind, options or {})
+    assert shown["stage"] == (1 if kind == "rollout" else None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"kind": "rollback"}, "kind"),
+        ({"kind": 1}, "kind"),
+        ({"options": []}, "options"),
+        ({"options": {"minutes": 1}}, "options.minutes"),
+        ({"options": {"deliver": 1}}, "options.deliver"),
+        ({"kind": "deliver", "options": {"deliver": True}}, "options"),
+        ({"kind": "rollout", "options": {"minutes": 0}}, "options.minutes"),
+        ({"kind": "rollout", "options": {"minutes": "10"}}, "options.minutes"),
+        ({"kind": "rollout", "options": {"percent": 101}}, "options.percent"),
+        ({"kind": "rollout", "options": {"percent": True}}, "options.percent"),
+        ({"kind": "rollout", "options": {"wait": "no"}}, "options.wait"),
+    ],
+    ids=str,
+)
+def test_a_kind_or_an_option_that_is_none_starts_nothing(bob, sent, field):
+    make_phone()
+    answer = bob.post("runs", {"all": True} | sent)
+    assert (error(answer), answer.json["error"]["field"]) == ((422, "invalid"), field)
+    assert count(Run) == 0
+
+
+def test_a_halted_roll_out_says_why_and_goes_on_or_is_taken_back(bob):
+    make_phone()
+    number = bob.post("runs", {"all": True, "kind": "rollout"}).json["id"]
+    assert error(bob.post(f"runs/{number}/continue", {})) == (422, "invalid")
+    run = db.session.get_one(Run, number)
+    run.state, run.stage, run.message, run.params = "halted", 1, "Stage %(stage)s", {"stage": 2}
+    db.session.commit()
+    shown = bob.get(f"runs/{number}").json
+    assert (shown["state"], shown["stage"], shown["message"]) == ("halted", 2, "Stage 2")
+    assert bob.post(f"runs/{number}/continue", {}).json["state"] == "running"
+    assert error(bob.post(f"runs/{number}/roll-back", {})) == (422, "invalid"), "it made no file"
+    assert bob.post(f"runs/{number}/stop", {}).json["stopped"] == 1
+
+
 def test_a_run_that_is_not_there_is_404(bob):
     for number in ("7", "99999999999999999999", "-1", "x"):
         assert error(bob.get(f"runs/{number}")) == (404, "not_found")
