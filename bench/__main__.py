@@ -24,6 +24,7 @@ PARTS = {
     "notify": "bench.notify",
     "ssh": "bench.ssh",
     "http_push": "bench.http_push",
+    "agents": "bench.agents",
 }
 LINE = "{:<58} {:>9} {:>10}  {}"
 
