@@ -42,6 +42,17 @@ def export(folder: Path, model: Model, mac: str, body: bytes) -> list[Path]:
     return paths
 
 
+def withdraw(folder: Path, model: Model, mac: str) -> None:
+    """Take away what lies there for the phone; an ExportError names the folder."""
+    for name in dict.fromkeys(model.files(mac)):
+        try:
+            inside(folder, name).unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise unwritable(folder, error) from error
+
+
 def make(folder: Path) -> None:
     try:
         folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)

@@ -5,15 +5,17 @@ import stat
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from provisioning.registry import registry
 from tests.conftest import make_config, running
 from tests.webapp.jobs.phones import make_phones
 from webapp import create_app
+from webapp.audit import acting_as
 from webapp.export import ExportError, export, exported_files, inside, purge
 from webapp.extensions import db
 from webapp.jobs.worker import Worker
-from webapp.models import RunStep
+from webapp.models import Phone, RunStep, Site
 from webapp.runs import services
 
 MAC = "0c383e0000ab"
@@ -95,3 +97,41 @@ def test_a_folder_that_cannot_be_written_fails_the_step_with_its_name(exporting,
     step = finish(exporting)
     assert step.state == "failed"
     assert str(tmp_path / "export") in step.message % step.params
+
+
+def provision_as(app, policy):
+    site = db.session.scalar(select(Site))
+    site.policy = policy
+    with acting_as("tests"):
+        db.session.commit()
+    ids = list(db.session.scalars(select(Phone.id))) or make_phones(1, password="Unmistakable1")
+    run = services.start(ids, None)
+    db.session.commit()
+    services.send(run)
+    Worker(app).run(once=True)
+    db.session.rollback()
+
+
+def bodies(tmp_path):
+    return {file.path.read_bytes() for file in exported_files(tmp_path / "export")}
+
+
+def test_of_a_strict_site_the_folder_holds_the_bootstrap_and_no_longer_the_file(
+    exporting, tmp_path
+):
+    provision_as(exporting, "armed")
+    [full] = bodies(tmp_path)
+    assert b"Unmistakable1" in full
+    provision_as(exporting, "strict")
+    phone = db.session.scalar(select(Phone))
+    [short] = bodies(tmp_path)
+    assert b"Unmistakable1" not in short and phone.key.encode() in short
+    provision_as(exporting, "armed")
+    assert bodies(tmp_path) == {full}
+
+
+def test_of_a_model_without_a_bootstrap_a_strict_site_leaves_nothing_there(exporting, tmp_path):
+    export(tmp_path / "export", registry().model("flyingvoice-fip14g"), MAC, b"full")
+    make_phones(1, first=0xAB, model="flyingvoice-fip14g")
+    provision_as(exporting, "strict")
+    assert exported_files(tmp_path / "export") == []

@@ -3,15 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import select, update
 
-from provisioning.errors import N_, ProvisioningError
-from provisioning.registry import registry
+from provisioning.errors import N_
 from webapp import provision
-from webapp.config import Config
-from webapp.export import export
 from webapp.extensions import db, utcnow
+from webapp.jobs.folder import write_folder
 from webapp.jobs.leases import hold
 from webapp.models import Phone, Revision, Run, RunStep
 from webapp.provision import Outcome
@@ -109,28 +106,3 @@ def ended(step_id: int, outcome: Outcome, now: datetime, pushes: bool) -> dict[s
     else:
         row |= {"state": "done"}
     return row | {"ended_at": now, "worker": None}
-
-
-def write_folder(phones: Sequence[Phone], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Write the files for sites with a server of their own, if that is on."""
-    config: Config = current_app.extensions["belldesk"]
-    if config.export_dir is None:
-        return list(outcomes)
-    known = {phone.id: phone for phone in phones}
-    ids = [outcome.revision_id for outcome in outcomes if outcome.word != "failed"]
-    bodies = {
-        row.id: row.body
-        for row in db.session.execute(
-            select(Revision.id, Revision.body).where(Revision.id.in_(ids))
-        )
-    }
-    delivered = []
-    for outcome in outcomes:
-        phone, body = known[outcome.phone_id], bodies.get(outcome.revision_id or 0)
-        try:
-            if body is not None:
-                export(config.export_dir, registry().model(phone.model), phone.mac, body)
-        except ProvisioningError as error:
-            outcome = Outcome(phone.id, "failed", outcome.revision_id, error.message, error.params)
-        delivered.append(outcome)
-    return delivered
