@@ -13,6 +13,7 @@ from webapp.doors.batches import Batches
 from webapp.extensions import utcnow
 from webapp.models import Agent, Command, Company, Computer, Site
 from webapp.provision import search_text
+from webapp.titles import without_titles
 
 log = logging.getLogger("belldesk.agents")
 
@@ -28,6 +29,12 @@ CONFIRM = (
     update(Computer)
     .where(Computer.id == bindparam("computer"))
     .values({name: bindparam(f"new_{name}") for name in ("reported_at", "locked", "booted_at")})
+)
+PRESENT = ("account_id", "account_name", "account_kind", "account_since", "address", "search")
+MOVE = (
+    update(Computer)
+    .where(Computer.id == bindparam("computer"))
+    .values({name: bindparam(f"new_{name}") for name in PRESENT})
 )
 AGENT_SEEN = (
     update(Agent)
@@ -77,8 +84,7 @@ def write(connection: Connection, batch: list[Heard]) -> None:
         return
     changes = agent_spells.write(connection, heard, computers)
     confirm(connection, heard, computers)
-    for computer_id, reports in heard.items():
-        describe(connection, computers[computer_id], reports, changes.get(computer_id))
+    describe(connection, heard, computers, changes)
     agent_events.write(connection, heard)
     end_commands(connection, heard)
 
@@ -104,31 +110,52 @@ def confirm(connection: Connection, heard: dict[int, list[Heard]], computers: An
 
 
 def describe(
-    connection: Connection, row: Any, reports: list[Heard], present: dict[str, Any] | None
+    connection: Connection,
+    heard: dict[int, list[Heard]],
+    computers: dict[int, Any],
+    presents: dict[int, dict[str, Any]],
 ) -> None:
     """Write what seldom changes, when it did: who is on it, its address, its facts."""
-    values: dict[str, Any] = dict(present or {})
-    told = [one for one in reports if one.report.facts]
-    if told and (facts := told[-1].report.facts):
-        identity, system = facts.identity, facts.system
-        values |= {
-            "facts": facts.whole, "facts_sha256": told[-1].report.facts_sha256,
-            "facts_at": told[-1].at, "name": identity.name, "manufacturer": identity.manufacturer,
-            "model": identity.model, "system": system.system, "release": system.release,
-            "os_name": system.os_name,
-        }  # fmt: skip
-    if values:
+    told = {number: last_facts(reports) for number, reports in heard.items()}
+    changed = [number for number in heard if told[number] or number in presents]
+    places = places_of(connection, {computers[number].site_id for number in changed})
+    moved = []
+    for number in changed:
+        row, report = computers[number], heard[number][-1].report
+        values = presents.get(number, {}) | told[number]
         now = {**row._mapping, **values}
-        values["search"] = searched(connection, now, reports[-1].report)
-        connection.execute(update(Computer).where(Computer.id == row.id).values(**values))
+        values["search"] = searched(now, report, places.get(row.site_id, ""))
+        if told[number]:
+            connection.execute(update(Computer).where(Computer.id == number).values(**values))
+        else:
+            moved.append({"computer": number, **{f"new_{name}": values[name] for name in PRESENT}})
+    if moved:
+        connection.execute(MOVE, moved)
 
 
-def searched(connection: Connection, now: dict[str, Any], report: Report) -> str:
-    query = select(Site.name, Company.name).join(Company).where(Site.id == now["site_id"])
-    place = connection.execute(query).one_or_none() or ("", "")
+def last_facts(reports: list[Heard]) -> dict[str, Any]:
+    """The columns that the newest facts among them fill; none without facts."""
+    told = [one for one in reports if one.report.facts]
+    if not told or not (facts := told[-1].report.facts):
+        return {}
+    identity, system = facts.identity, facts.system
+    return {
+        "facts": facts.whole, "facts_sha256": told[-1].report.facts_sha256,
+        "facts_at": told[-1].at, "name": identity.name, "manufacturer": identity.manufacturer,
+        "model": identity.model, "system": system.system, "release": system.release,
+        "os_name": system.os_name,
+    }  # fmt: skip
+
+
+def places_of(connection: Connection, sites: set[int]) -> dict[int, str]:
+    query = select(Site.id, Site.name, Company.name).join(Company).where(Site.id.in_(sites))
+    return {row[0]: f"{row[1]} {row[2]}" for row in connection.execute(query)} if sites else {}
+
+
+def searched(now: dict[str, Any], report: Report, place: str) -> str:
     addresses = [key[0] for key in report.beat.addresses]
     words = ("name", "serial", "account_name", "address", "os_name", "manufacturer", "model")
-    return search_text(*(str(now[word] or "") for word in words), *addresses, *place)
+    return search_text(*(str(now[word] or "") for word in words), *addresses, place)
 
 
 def move_agents(connection: Connection, batch: list[Heard], computers: Any) -> None:
@@ -174,5 +201,13 @@ def end_commands(connection: Connection, heard: dict[int, list[Heard]]) -> None:
                 Command.computer_id == computer_id,
                 Command.state.in_(("queued", "sent", "expired")),
             )
-            values = {"state": result.state, "result": result.result, "ended_at": utcnow()}
+            told = result.result
+            if hides_titles(connection, computer_id):
+                told = without_titles(told)
+            values = {"state": result.state, "result": told, "ended_at": utcnow()}
             connection.execute(update(Command).where(*open_one).values(**values))
+
+
+def hides_titles(connection: Connection, computer_id: int) -> bool:
+    whose = select(Company.hide_titles).join(Site).join(Computer).where(Computer.id == computer_id)
+    return bool(connection.scalar(whose))
