@@ -22,6 +22,7 @@ FEATURES = (
     "api",
     "auth",
     "computers",
+    "control",
     "desk",
     "files",
     "firmware",

@@ -35,8 +35,12 @@ def take(engine: Engine, computer_id: int, secret: bytes) -> list[dict[str, Any]
         *(Command.computer_id == computer_id, Command.state == "queued"),
         Command.expires_at > now,
     )
+    queued = Command.computer_id == computer_id, Command.state == "queued"
+    over = *queued, Command.expires_at <= now
     taken = []
     with engine.begin() as connection:
+        # Or what is over would count as waiting, and no wait be held any more.
+        connection.execute(update(Command).where(*over).values(state="expired", ended_at=now))
         query = select(*columns).where(*waiting).order_by(Command.id).limit(MOST)
         for row in connection.execute(query).all():
             mine = (Command.id == row.id, Command.state == "queued")

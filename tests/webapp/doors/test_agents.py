@@ -518,7 +518,7 @@ def test_a_command_goes_out_once_signed_and_its_result_comes_back(desk_everywher
     pc.report(results=[{"command": number, "state": "done", "result": {"shown": True}}])
     desk.settle()
     first, expired = desk.all(Command)
-    assert (first.state, first.result, expired.state) == ("done", {"shown": True}, "queued")
+    assert (first.state, first.result, expired.state) == ("done", {"shown": True}, "expired")
     pc.report(results=[{"command": number, "state": "failed", "result": {}}])
     desk.settle()
     assert desk.all(Command)[0].state == "done"
@@ -581,3 +581,24 @@ def test_what_cannot_be_opened_is_answered_with_later_and_not_with_why(desk, pc)
 def test_the_door_is_closed_where_it_is_not_opened(config):
     app = mount(create_app(replace(config, doors=frozenset({"people"}))))
     assert app.test_client().post(ENROL, data=b"{}").status_code in (404, 422)
+
+
+def test_titles_are_never_stored_where_the_company_hides_them(desk_everywhere):
+    desk = desk_everywhere
+    pc = Pc(desk)
+    pc.enrol()
+    window = {"id": 1, "title": "Letter to Ann", "program": "writer"}
+    stayed = {**window, "why": "It asks first: “Save Letter to Ann?”"}
+    told = {"closed": [window], "stayed": [stayed]}
+    numbers = []
+    for hides in (True, False):
+        pc.computer().site.company.hide_titles = hides
+        db.session.commit()
+        numbers.append(queue(pc, "close_all", {}))
+        pc.report()
+        pc.report(results=[{"command": numbers[-1], "state": "done", "result": told}])
+        desk.settle()
+    hidden, shown = desk.all(Command)
+    assert "Ann" not in str(hidden.result)
+    assert hidden.result["stayed"][0]["why"] == "It asks first."
+    assert shown.result == told
