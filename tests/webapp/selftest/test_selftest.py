@@ -252,6 +252,15 @@ def test_refusals_that_differ_are_told_apart():
     assert differing.told == {"causes": "wrong key"}
 
 
+def test_a_door_that_cannot_be_tested_is_no_clean_sheet(alice):
+    db.session.add(SelfTest(url="http://x", state="failed", message="refused", findings=[]))
+    with acting_as("tests"):
+        db.session.commit()
+    page = alice.get("/selftest/").text
+    assert "BELLDESK_BASE_URL" in page
+    assert "To change" not in page
+
+
 def test_the_page_starts_one_and_shows_it(alice, app):
     assert "Attack your own doors" in alice.get("/selftest/").text
     assert alice.post("/selftest/").status_code == 303
