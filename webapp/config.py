@@ -55,6 +55,7 @@ class Config:
     client_cert_header: str = ""
     secure_cookies: bool = False
     web_workers: int = 2
+    agents_waiting: int = 4  # requests of a web process that may wait for a command
     session_minutes: int = 60
     token_seconds: int = 0
     lease_seconds: int = 60
@@ -114,6 +115,7 @@ class Config:
             client_cert_header=header("BELLDESK_CLIENT_CERT_HEADER"),
             secure_cookies=switch("BELLDESK_SECURE_COOKIES"),
             web_workers=number("BELLDESK_WEB_WORKERS", cls.web_workers, 1, 999),
+            agents_waiting=number("BELLDESK_AGENTS_WAITING", cls.agents_waiting, most=900),
             session_minutes=number("BELLDESK_SESSION_MINUTES", cls.session_minutes, 1),
             token_seconds=number("BELLDESK_TOKEN_SECONDS", 0, 1, A_YEAR),
             lease_seconds=number("BELLDESK_LEASE_SECONDS", cls.lease_seconds, 1),

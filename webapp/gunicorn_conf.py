@@ -10,7 +10,8 @@ desk = Config.from_environment()  # gunicorn passes over names that are no setti
 bind = f"[{desk.host}]:{desk.port}" if ":" in desk.host else f"{desk.host}:{desk.port}"
 workers = desk.web_workers
 worker_class = "gthread"
-threads = 8
+# Agents that wait for a command each hold one; they cost next to nothing there.
+threads = 4 + max(4, desk.agents_waiting)
 keepalive = 15
 timeout = 60
 graceful_timeout = 10

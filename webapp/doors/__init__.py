@@ -42,7 +42,13 @@ def agents_door(app: Flask) -> AgentsDoor:
         config: Config = app.extensions["belldesk"]
         with app.app_context():
             engine = db.engine
-        found = AgentsDoor(app, StoredAgents(config.url), app.extensions["secretbox"], engine)
+        found = AgentsDoor(
+            app,
+            StoredAgents(config.url),
+            app.extensions["secretbox"],
+            engine,
+            config.agents_waiting,
+        )
         app.extensions["agents_door"] = found
     return found
 

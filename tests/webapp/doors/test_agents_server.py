@@ -6,6 +6,7 @@ import shutil
 import socket
 import sqlite3
 import sys
+import threading
 import time
 
 import pytest
@@ -49,7 +50,7 @@ def server(tmp_path, template_database):
 
     settings = {
         "BELLDESK_INSTANCE": str(tmp_path), "BELLDESK_KEYS": KEY, "BELLDESK_ENV": "prod",
-        "BELLDESK_DOORS": "agents", "BELLDESK_WEB_WORKERS": "2",
+        "BELLDESK_DOORS": "agents", "BELLDESK_WEB_WORKERS": "2", "BELLDESK_AGENTS_WAITING": "60",
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
@@ -110,3 +111,36 @@ def test_an_agent_without_its_secret_is_refused(server, tmp_path):
     client = Client(url, state.agent()["agent"], secrets.token_bytes(32))
     with pytest.raises(RefusedError):
         client.post("/agent/v1/wait", {"v": 1})
+
+
+def test_a_hundred_agents_wait_and_each_command_is_there_at_once(server, tmp_path):
+    """One agent a hundred times: each request that waits holds its own thread."""
+    url, code, file = server
+    state = State(tmp_path / "agent")
+    enrol(state, url, code, "", FACTS)
+    known = state.agent()
+    secret = agent_keys.from_base64(known["secret"])
+    answers = []
+
+    def wait():
+        client = Client(url, known["agent"], secret)
+        answers.append((client.post("/agent/v1/wait", {"v": 1}, timeout=40), time.monotonic()))
+
+    threads = [threading.Thread(target=wait) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    time.sleep(4)
+    assert answers == []
+    with sqlite3.connect(file, timeout=20) as connection:
+        connection.execute(
+            "INSERT INTO commands (number, computer_id, verb, params, reason, state, created_at,"
+            " expires_at) SELECT 'n1', id, 'message', '{}', '', 'queued', datetime('now'),"
+            " datetime('now', '+1 minute') || '.000000' FROM computers"
+        )
+    connection.close()
+    queued = time.monotonic()
+    for thread in threads:
+        thread.join(40)
+    with_it = [at for answer, at in answers if answer["commands"]]
+    assert len(with_it) == 1
+    assert with_it[0] - queued < 5
