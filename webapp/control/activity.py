@@ -10,6 +10,7 @@ from webapp.access import needs
 from webapp.control import services
 from webapp.control.blueprint import bp, computer_or_404
 from webapp.control.outcomes import Outcome, outcome_of, seconds_of, stated, what_of
+from webapp.control.windows import reopenable
 from webapp.csv_export import csv_response
 from webapp.extensions import db
 from webapp.models import Command, Computer
@@ -36,6 +37,7 @@ def command(computer_id: int, command_id: int) -> ResponseReturnValue:
         outcome=outcome(found, computer),
         took=seconds_of(found),
         what=what_of(found),
+        reopenable=reopenable(found, computer) if found.verb in ("close", "close_all") else [],
         here="control.activity",
     )
 

@@ -1,4 +1,4 @@
-from webapp.control import activity, processes
+from webapp.control import activity, company, processes, programs, snapshots, windows
 from webapp.control.blueprint import bp
 
-__all__ = ["activity", "bp", "processes"]
+__all__ = ["activity", "bp", "company", "processes", "programs", "snapshots", "windows"]
