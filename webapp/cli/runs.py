@@ -220,3 +220,9 @@ def tell(result: dict[str, Any]) -> None:
         f" ({result['unchanged']} unchanged), {result['failed']} failed,"
         f" {result['stopped']} stopped, {result['seconds']} s"
     )
+    if following := result.get("next"):
+        click.echo(f"Run {following} tells the phones: belldesk runs watch {following}")
+    if result["state"] == "halted":
+        number = result["id"]
+        click.echo(f"To go on: belldesk runs resume {number}")
+        click.echo(f"To take it back: belldesk runs rollback {number}")

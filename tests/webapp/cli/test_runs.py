@@ -7,7 +7,10 @@ from click.testing import CliRunner
 
 from tests.conftest import KEY
 from tests.webapp.jobs.phones import make_phones
+from webapp.audit import acting_as
 from webapp.cli import main
+from webapp.extensions import db
+from webapp.models import Run
 
 
 @pytest.fixture
@@ -41,6 +44,18 @@ def test_failures_make_exit_code_1_and_are_named(belldesk):
     assert watched.exit_code == 1
     assert "0c:38:3e:00:00:01: " in watched.stdout
     assert "line break" in watched.stdout
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [({"options": {"next": 7}}, "belldesk runs watch 7"), ({"state": "halted"}, "runs rollback 1")],
+    ids=["delivery", "halted"],
+)
+def test_who_watched_is_told_what_comes_next(belldesk, facts, words):
+    db.session.add(Run(**{"kind": "rollout", "state": "ended", "total": 0} | facts))
+    with acting_as("tests"):
+        db.session.commit()
+    assert words in belldesk("runs", "watch", "1").stdout
 
 
 def test_stop(belldesk):
