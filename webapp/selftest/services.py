@@ -10,6 +10,7 @@ from sqlalchemy import select
 from provisioning.errors import N_
 from webapp import audit
 from webapp.config import Config
+from webapp.doors.flood import source
 from webapp.extensions import db, utcnow
 from webapp.models import Alert, Ban, Fetch, SelfTest, Site
 from webapp.selftest import attacks, settings
@@ -136,7 +137,8 @@ def ours(pair: tuple[Decoy, Decoy], started: Any) -> list[Alert]:
 
 def our_sources(pair: tuple[Decoy, Decoy]) -> set[str]:
     macs = [decoy.mac for decoy in pair]
-    return set(db.session.scalars(select(Fetch.address).where(Fetch.mac.in_(macs)).distinct()))
+    found = db.session.scalars(select(Fetch.address).where(Fetch.mac.in_(macs)).distinct())
+    return {source(address) for address in found}
 
 
 def clean_up(pair: tuple[Decoy, Decoy], started: Any) -> None:
