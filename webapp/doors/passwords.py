@@ -1,15 +1,12 @@
 """A name and a password besides the key, where a site asks for them: HTTP Basic or Digest.
 
-The name is the phone's MAC address. Digest is RFC 7616 with qop=auth, by SHA-256 or MD5. Nonces are
-kept nowhere: each is its time, signed, so every process knows those of the others, and what none of
-us signed is refused. Within its five minutes a nonce can be used again: whoever can replay a
-request has read its answer already.
+The name is the phone's MAC address. Digest is RFC 7616 with qop=auth, by SHA-256 or MD5. A phone
+may use a nonce again for five minutes, with a higher count each time.
 """
 
 import hashlib
 import hmac
 import re
-import time
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +14,7 @@ from werkzeug.datastructures import Authorization
 
 from provisioning.answer import Request, Stored
 from webapp.doors.lookup import StoredPhones
+from webapp.doors.nonces import Nonces
 from webapp.secretbox import SecretBox
 
 REALM = "phones"
@@ -29,7 +27,7 @@ Lack = Literal["", "no_password", "wrong_password", "stale"]
 class Passwords:
     def __init__(self, lookup: StoredPhones, box: SecretBox, secret: str) -> None:
         self._lookup, self._box = lookup, box
-        self._secret = hashlib.sha256(f"nonces of the phones' door {secret}".encode()).digest()
+        self._nonces = Nonces(secret)
         self._nobodys = box.seal(b"0" * 24)
 
     def lack(self, request: Request, phone: Stored | None, scheme: str) -> Lack:
@@ -43,11 +41,15 @@ class Passwords:
         if scheme == "basic":
             fits = self._basic(said, phone, known)
         else:
-            age = self._age(said.nonce or "")
+            nonce = said.nonce or ""
+            age = self._nonces.age(nonce)
             if age is None:
                 return "wrong_password"
             fits = self._digest(said, request, phone, known)
             if fits and age > FRESH:
+                return "stale"
+            count = said.nc or ""
+            if fits and phone and not self._nonces.rises(phone.phone_id, nonce, count, request):
                 return "stale"
         return "" if fits and phone is not None else "wrong_password"
 
@@ -84,23 +86,9 @@ class Passwords:
     def challenges(self, scheme: str, stale: bool = False) -> list[tuple[str, str]]:
         if scheme == "basic":
             return [("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"')]
-        more = f'nonce="{self._nonce()}"{", stale=true" if stale else ""}'
+        more = f'nonce="{self._nonces.fresh()}"{", stale=true" if stale else ""}'
         start = f'Digest realm="{REALM}", qop="auth"'
         return [("WWW-Authenticate", f"{start}, algorithm={name}, {more}") for name in ALGORITHMS]
-
-    def _nonce(self) -> str:
-        now = f"{int(time.time()):x}"
-        return f"{now}-{self._signed(now)}"
-
-    def _age(self, nonce: str) -> float | None:
-        """Seconds since we gave it; None: it is not ours."""
-        made, _, signature = nonce.partition("-")
-        if not hmac.compare_digest(signature.encode(), self._signed(made).encode()):
-            return None
-        return time.time() - int(made, 16)
-
-    def _signed(self, text: str) -> str:
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def is_user(name: str | None, phone: Stored | None) -> bool:

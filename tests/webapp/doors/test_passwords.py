@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from werkzeug.serving import make_server
 
+from provisioning.answer import Request
 from tests.daemons import need
 from tests.webapp.doors.cast import BODY, MAC, add_phone, add_site, commit
 from tests.webapp.doors.test_windows import (
@@ -20,7 +21,7 @@ from tests.webapp.doors.test_windows import (
     give_own_key,
     pinned,
 )
-from webapp.doors import passwords, reread
+from webapp.doors import nonces, passwords, reread
 from webapp.doors.failures import GUESSES
 from webapp.doors.trace import fetch_as
 from webapp.extensions import utcnow
@@ -127,8 +128,8 @@ def test_a_nonce_ends_after_five_minutes_and_the_phone_gets_a_new_one(door, monk
     protect(door, "digest")
     challenge = challenges(ask(door))[0]
     said = {"Authorization": answer_to(challenge, f"/p/{door.key}/{MAC}.cfg")}
-    now = passwords.time.time()
-    monkeypatch.setattr(passwords.time, "time", lambda: now + passwords.FRESH + 2)
+    now = nonces.time.time()
+    monkeypatch.setattr(nonces.time, "time", lambda: now + passwords.FRESH + 2)
     again = challenges(ask(door, headers=said))
     assert all("stale=true" in one for one in again)
     said = {"Authorization": answer_to(again[0], f"/p/{door.key}/{MAC}.cfg")}
@@ -265,3 +266,34 @@ def test_curl_gets_in(door, scheme):
         thread.join(20)
         server.server_close()
     assert (good.stdout, bad.stdout) == (BODY, b"Not found\n")
+
+
+def test_a_request_that_was_overheard_opens_nothing_and_the_phone_counts_on(door):
+    protect(door, "digest")
+    challenge, path = challenges(ask(door))[0], f"/p/{door.key}/{MAC}.cfg"
+
+    def use(count):
+        return ask(door, headers={"Authorization": answer_to(challenge, path, nc=count)})
+
+    assert use("00000001").data == BODY
+    assert "stale=true" in challenges(use("00000001"))[0]
+    assert use("0000000a").data == BODY
+    for count in ("00000009", "0000000A", "-0000001", "1", "000000xb"):
+        assert challenges(use(count))
+    assert use("0000000b").data == BODY
+    assert door.logged(Alert.open()) == []
+
+
+def test_a_phone_that_never_counts_comes_in_with_a_new_nonce(door):
+    protect(door, "digest")
+    assert [with_digest(door).data for _ in range(3)] == [BODY] * 3
+    assert challenges(ask(door)) != challenges(ask(door))
+
+
+def test_what_is_remembered_of_nonces_is_bounded(monkeypatch):
+    monkeypatch.setattr(nonces, "MOST", 2)
+    kept = nonces.Nonces("secret")
+    for phone in (1, 2, 3):
+        assert kept.rises(phone, "n", "00000001", Request("f", "a"))
+    assert not kept.rises(3, "n", "00000001", Request("f", "a"))
+    assert kept.rises(1, "n", "00000001", Request("f", "a")), "forgotten"
