@@ -41,6 +41,7 @@ class Progress:
     back: dict[int, int] = field(default_factory=dict)
     returned: int = 0
     stages: list[dict[str, int]] = field(default_factory=list)
+    revocable: int = 0  # phones whose former file could be given back
 
     @property
     def total(self) -> int:
@@ -143,7 +144,14 @@ def progress(run: Run, lines: int = LAST_LINES, failures: int = FAILURES) -> Pro
         back=back_after(pushes),
         returned=db.session.scalar(RunStep.returned(run)) or 0 if run.kind in PUSHING else 0,
         stages=stages(run) if run.kind == "rollout" else [],
+        revocable=revocable(run) if lines else 0,
     )
+
+
+def revocable(run: Run) -> int:
+    if run.kind != "rollout" or not (run.is_over or run.state == "halted"):
+        return 0
+    return db.session.scalar(count(rollout.to_take_back(run.id))) or 0
 
 
 def tries(run_id: int, lines: int) -> list[Delivery]:

@@ -198,8 +198,18 @@ def test_a_roll_out_asks_first_and_keeps_what_was_chosen(app, bob):
     assert run.options == {"minutes": 5, "percent": 20, "wait": True, "reboot": True}
 
 
-def test_a_halted_roll_out_offers_three_ways_on(app, bob):
+def test_nothing_is_offered_to_be_rolled_back_where_no_phone_got_a_new_file(app, bob):
     bob.post("/runs/rollout", data={"id": seen_phones([None] * 3), "minutes": 5, "percent": 10})
+    work(app)
+    text = bob.get("/runs/1").text
+    assert "Nothing can be rolled back" in text and "roll-back" not in text
+
+
+def test_a_halted_roll_out_offers_three_ways_on(app, bob):
+    ids = seen_phones([None] * 3)
+    db.session.execute(update(Line).values(display_name="Changed"))
+    db.session.commit()
+    bob.post("/runs/rollout", data={"id": ids, "minutes": 5, "percent": 10})
     work(app)
     text = bob.get("/runs/1").text
     assert "Halted itself" in text
