@@ -31,23 +31,23 @@ TFTP_WALK = N_(
 )
 OLD_KEY = N_(
     "%(address)s asked for %(mac)s with a key that was replaced and is over. Either that phone"
-    " missed the change and must be armed and started again, or somebody kept the key."
+    " missed the change and must be opened and started again, or somebody kept the key."
 )
 AWAY = N_(
     "%(mac)s came with its own key from %(address)s, a network it was never seen in. If nobody"
-    " moved it, give it a new key and change its SIP passwords; if it stays there, arm it again."
+    " moved it, give it a new key and change its SIP passwords; if it stays there, open it again."
 )
 CLOSED_WINDOW = N_(
-    "%(mac)s asks for its file from %(address)s and gets none: its window is closed. Arm it, then"
+    "%(mac)s asks for its file from %(address)s and gets none: its window is closed. Open it, then"
     " start it again."
 )
 OTHER_NETWORK = N_(
     "%(mac)s is asked for from %(address)s and gets no file: it is pinned to another network. If"
-    " the phone moved, arm it again."
+    " the phone moved, open it again."
 )
 TWO_NETWORKS = N_(
     "The file of %(mac)s was given to two networks in the same moment, the second to %(address)s."
-    " One of them was not the phone: change its SIP passwords, give it a new key, arm it again."
+    " One of them was not the phone: change its SIP passwords, give it a new key, open it again."
 )
 OF_A_PHONE = {"closed_window": CLOSED_WINDOW, "other_network": OTHER_NETWORK}
 

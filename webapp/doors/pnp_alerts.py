@@ -24,7 +24,7 @@ NO_MAC = N_(
 )
 CLOSED_WINDOW = N_(
     "%(phone)s asks by SIP PnP where its file is and never got one, but its window is closed."
-    " Arm it, then start it again."
+    " Open it, then start it again."
 )
 TWO_ADDRESSES = N_(
     "%(first)s and %(second)s asked by SIP PnP as %(phone)s within an hour, and both were told its"

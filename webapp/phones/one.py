@@ -35,9 +35,9 @@ REASONS = {
     "old_key": _l("The key in the address was replaced, and its overlap is over"),
     "unknown_file": _l("This phone is not served under that name"),
     "not_allowed": _l("The address it comes from is in none of the site's networks"),
-    "closed_window": _l("Its window is closed: arm it, or let it ask with its own key"),
+    "closed_window": _l("Its window is closed: open it, or let it ask with its own key"),
     "other_network": _l(
-        "It is pinned to another network than it asks from: if it moved, arm it again"
+        "It is pinned to another network than it asks from: if it moved, open it again"
     ),
     "banned": _l("The address it comes from is banned after too many failures: see Alerts"),
     "no_password": _l("Its site wants a user and password besides, which TFTP cannot carry"),
