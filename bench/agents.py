@@ -5,6 +5,7 @@ Every message is signed, of another computer, and checked; both servers are aske
 
 import json
 import logging
+import re
 import secrets
 import subprocess
 import time
@@ -31,6 +32,7 @@ COMPUTERS = 100_000
 ROUNDS = 3
 MESSAGES = 30_000  # of a round: more than a server takes in its seconds
 PATH = "/agent/v1/report"
+TROUBLE: list[str] = []  # what wrk said of it
 
 SCRIPT = """
 local requests, at, count = {}, 0, 0
@@ -135,6 +137,7 @@ def wrk(folder: Path, port: int, messages: Path) -> Load:
         check=True,
         timeout=SECONDS + 60,
     )
+    TROUBLE.extend(re.findall(r"Socket errors.*|Non-2xx.*", done.stdout))
     return read_wrk(done.stdout)
 
 
@@ -159,6 +162,6 @@ def figures(loads: dict[str, list[Load]], stored: int) -> list[Figure]:
         Figure("Agents: the door / itself, keeping nothing", rates["kept"] / rates["not kept"],
                0.5, note=note),
         Figure("Agents: reports a second (first ones, of computers never heard)", rates["kept"]),
-        Figure("Agents: refused or failed", failed, 0, at_most=True),
+        Figure("Agents: refused or failed", failed, 0, at_most=True, note="; ".join(TROUBLE)),
         Figure("Agents: part of the reports that is stored within a minute", stored / said, 0.97),
     ]  # fmt: skip
