@@ -127,6 +127,6 @@ def upload(row: SheetImport) -> dict[str, Any]:
         "state": row.state,
         "filename": row.filename,
         "counts": row.counts,
-        "error": row.error,
+        "error": said(row),
         "created_at": moment(row.created_at),
     }

@@ -38,11 +38,11 @@ def commit(number: int) -> None:
             db.session.commit()
         except ProvisioningError as error:
             db.session.rollback()
-            fail(number, str(error))
+            fail(number, error)
 
 
-def fail(number: int, words: str) -> None:
+def fail(number: int, error: ProvisioningError) -> None:
     draft = db.session.get(SheetImport, number)
     if draft is not None:
-        draft.state, draft.error = "failed", words
+        draft.fail(error.message, error.params)
         db.session.commit()

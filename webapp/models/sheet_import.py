@@ -1,5 +1,6 @@
 """An uploaded list of phones, from the draft to the undo."""
 
+import json
 from datetime import datetime
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ class SheetImport(Model):
 
     `name` is the archive copy's name, unique for ever. `body` is the file as it was uploaded,
     None once it was purged or cancelled. `counts` has added, changed, unchanged, refused.
+    `error` is why it failed, as JSON of `message` and `params` (older ones: words).
     `overrides`: what a person chose for single rows, {"7": {"model": …, "site": id, "server": id}}.
     """
 
@@ -45,6 +47,24 @@ class SheetImport(Model):
     user: Mapped[User | None] = relationship(lazy="joined")
     site: Mapped[Site | None] = relationship()
     sip_server: Mapped[SipServer | None] = relationship()
+
+    def fail(self, message: str, params: dict[str, Any]) -> None:
+        told = {"message": message, "params": params}
+        self.state, self.error = "failed", json.dumps(told, default=str)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        if self.error.startswith("{"):
+            return dict(json.loads(self.error))
+        return {"message": self.error, "params": {}}
+
+    @property
+    def message(self) -> str:
+        return str(self.told["message"])
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return dict(self.told["params"])
 
     @classmethod
     def newest_first(cls) -> Select[Self]:

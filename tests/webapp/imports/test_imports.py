@@ -2,14 +2,17 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from flask_babel import force_locale
 from sqlalchemy import func, select
 
 from provisioning.errors import SheetError
 from webapp import provision
 from webapp.audit import acting_as
 from webapp.extensions import db
+from webapp.i18n import said
 from webapp.imports import services, tasks
 from webapp.imports.commit import commit, server_from
 from webapp.imports.services import Choices, ImportStateError
@@ -238,7 +241,17 @@ def test_a_commit_that_fails_leaves_nothing_and_says_why(everywhere):
     db.session.commit()
     tasks.commit(draft.id)
     assert (draft.state, phones()) == ("failed", [])
-    assert "Upload it again" in draft.error
+    assert "Upload it again" in said(draft)
+    with everywhere.test_request_context(), force_locale("fr"):
+        assert said(draft) and "Upload it again" not in said(draft)
+
+
+def test_what_a_failed_upload_said_keeps_its_numbers_and_old_words_stay(app):
+    draft = SheetImport()
+    draft.fail("Longer than %(most)d MB in %(folder)s", {"most": 10, "folder": Path("/tmp")})
+    assert (draft.state, said(draft)) == ("failed", "Longer than 10 MB in /tmp")
+    draft.error = "Of before, 100% in words"
+    assert said(draft) == "Of before, 100% in words"
 
 
 def test_a_change_of_the_choices_changes_the_preview(everywhere):
