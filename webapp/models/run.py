@@ -19,10 +19,10 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Mapped, lazyload, mapped_column, relationship, selectinload
+from sqlalchemy.orm import Mapped, lazyload, load_only, mapped_column, relationship, selectinload
 
 from webapp.extensions import Model, UtcDateTime, utcnow
-from webapp.models.phone import Phone
+from webapp.models.phone import Line, Phone
 from webapp.models.user import User
 
 PUSHING = ("deliver", "rollout", "rollback")
@@ -208,11 +208,15 @@ class RunStep(Model):
 
     @staticmethod
     def with_phone(query: Select["RunStep"]) -> Select["RunStep"]:
-        """For showing steps: each with its phone's label, and none of the phone's secrets."""
+        """For showing steps: each with its phone's label and extensions, and none of its secrets."""
         return query.options(
             selectinload(RunStep.phone)
             .load_only(Phone.label, Phone.mac)
-            .options(lazyload(Phone.lines), lazyload(Phone.site), lazyload(Phone.profile))
+            .options(
+                selectinload(Phone.lines).options(load_only(Line.user), lazyload(Line.sip_server)),
+                lazyload(Phone.site),
+                lazyload(Phone.profile),
+            )
         )
 
     @classmethod
