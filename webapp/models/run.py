@@ -208,7 +208,7 @@ class RunStep(Model):
 
     @staticmethod
     def with_phone(query: Select["RunStep"]) -> Select["RunStep"]:
-        """For showing steps: each with its phone's label and extensions, and none of its secrets."""
+        """For showing steps: each with its phone's names, and none of its secrets."""
         return query.options(
             selectinload(RunStep.phone)
             .load_only(Phone.label, Phone.mac)
