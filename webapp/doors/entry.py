@@ -9,7 +9,7 @@ from provisioning.identify import Clues
 
 NOT_MODIFIED = 304
 LONGEST_PATH = 2000  # looked at
-KEY = re.compile(r"(?<![\w-])[\w-]{32,}(?![\w-])", re.ASCII)
+KEY = re.compile(r"(?<![\w-])[\w-]{32}(?![\w-])", re.ASCII)  # as long as token_urlsafe(24) makes it
 
 
 class Entry(NamedTuple):
