@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
@@ -60,7 +60,14 @@ def clean(row: Row, texts: tuple[str, ...]) -> Row:
     numbers = {name: whole(row.get(name)) for name in ("pid", "id", "memory")}
     cpu = row.get("cpu")
     is_number = isinstance(cpu, int | float) and not isinstance(cpu, bool)
-    return {**told, **numbers, "cpu": cpu if is_number else None}
+    return {**told, **numbers, "cpu": cpu if is_number else None, "began": moment(row)}
+
+
+def moment(row: Row) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(row.get("started"))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def whole(value: Any) -> int | None:

@@ -31,8 +31,9 @@ class ControlError(ProvisioningError):
     """Not asked of the computer: what was odd, and what to do."""
 
 
-def is_protected(name: str) -> bool:
-    return bool(PROTECTED.fullmatch(name.strip()))
+def is_protected(name: str, pid: int | None = None) -> bool:
+    """4 is the system of Windows."""
+    return pid in (0, 1, 4) or bool(PROTECTED.fullmatch(name.strip()))
 
 
 def params_for(verb: str, given: Given, company: Company) -> Params:
@@ -88,7 +89,7 @@ def terminating(given: Given, _company: Company) -> Params:
     pid = whole(given, "pid", 1, LARGEST_PID)
     if not name or not STARTED.fullmatch(started):
         raise ControlError(N_("“pid”, “started” and “name” must be those of the list."))
-    if is_protected(name):
+    if is_protected(name, pid):
         raise ControlError(N_("“%(name)s” is protected: the system or the session needs it."),
                            name=name)  # fmt: skip
     return {"pid": pid, "started": started, "name": name}

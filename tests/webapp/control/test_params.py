@@ -201,3 +201,8 @@ def test_what_may_stand_in_the_list(line):
 )
 def test_what_may_not_stand_in_the_list(line):
     assert not is_entry(line)
+
+
+@pytest.mark.parametrize("pid", ["1", "4"])
+def test_the_first_processes_of_a_system_are_not_ended_whatever_their_name(pid):
+    assert "protected" in refused("terminate", **ONE | {"pid": pid})

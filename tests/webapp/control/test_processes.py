@@ -41,7 +41,13 @@ def test_a_list_is_asked_for_once_and_audited(alice, computer):
 def test_the_page_shows_what_the_agent_told(alice, computer):
     listed(alice, computer, PROCESS, OTHER)
     page = alice.get(f"/computers/{computer.id}/processes").text
-    for word in ("notepad.exe", "4711", "ACME\\marie", "notepad a.txt", "2026-11-22 08:00:00"):
+    for word in (
+        "notepad.exe",
+        "4711",
+        "ACME\\marie",
+        "notepad a.txt",
+        "2026-11-22T08:00:00+00:00",
+    ):
         assert word in page
 
 
