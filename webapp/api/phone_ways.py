@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask import abort
 from flask_babel import gettext as _
 
+from webapp.access import may
 from webapp.api import reading
 from webapp.api.bearer import need_fresh
 from webapp.api.errors import ApiError
@@ -26,9 +28,12 @@ def write(phone: Phone, sent: Mapping[str, Any]) -> None:
 
 
 def write_address(phone: Phone, typed: str) -> None:
-    """Whoever is at that address is shown the phone's passwords: its page asks for the password."""
+    """Whoever is at that address is shown the phone's passwords: its page asks for the password,
+    and for the right to see them."""
     if typed == (phone.address or ""):
         return
+    if not may("phones.reveal"):
+        abort(403)
     need_fresh()
     try:
         phone.address = targets.free_address(phone, typed) if typed else None

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from webapp.api.errors import ApiError
 
-LONGEST_NUMBER = 18  # digits
+LONGEST_NUMBER = 40  # digits
 LARGEST = 2 * 1024 * 1024  # octets; 10,000 phones by their addresses are 200 KB
 
 

@@ -39,11 +39,11 @@ def shown(phone: Phone, status: int = 200, typed: str | None = None, error: str 
 
 
 @bp.post("/<int:phone_id>/delivery/address")
-@needs("phones.write")
+@needs("phones.reveal")
 @confirmed
 def delivery_address(phone_id: int) -> ResponseReturnValue:
     """Say where the phone is, or nothing: it is then where it was seen. Asks for the password,
-    since whoever is at that address is shown the phone's own."""
+    and for the right to see the phone's: whoever is at that address is shown it."""
     phone = found(phone_id)
     typed = request.form.get("address", "").strip()
     try:

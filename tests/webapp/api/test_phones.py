@@ -9,7 +9,7 @@ from tests.webapp.api.program import Program, error
 from tests.webapp.doors.cast import add_site
 from tests.webapp.test_provision import make_phone
 from webapp.extensions import db, utcnow
-from webapp.models import ApiToken, AuditEntry, Line, Phone, Profile
+from webapp.models import ApiToken, AuditEntry, Line, Phone, Profile, User
 
 MAC = "0c383e0a1b2c"
 PHONE = {
@@ -292,6 +292,17 @@ def test_an_address_is_typed_and_taken_away_with_a_fresh_token(bob):
     db.session.scalar(select(ApiToken)).created_at = utcnow()
     db.session.commit()
     assert bob.post("phones", sent | {"typed_address": None}).json["typed_address"] is None
+
+
+def test_who_may_not_see_passwords_types_no_address(bob):
+    """A push shows the phone's password to whoever is at the typed address."""
+    user = db.session.scalar(User.named("bob"))
+    user.department.permissions = user.department.permissions - {"phones.reveal"}
+    db.session.commit()
+    bob.post("phones", PHONE)
+    answer = bob.post("phones", {"mac": MAC, "typed_address": "10.0.0.7"})
+    assert error(answer) == (403, "forbidden")
+    assert phone().address is None
 
 
 @pytest.mark.parametrize(

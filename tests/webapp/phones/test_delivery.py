@@ -9,7 +9,7 @@ from tests.conftest import PASSWORD
 from tests.webapp.jobs.reached import begin, seen_phones, work
 from webapp.extensions import db
 from webapp.jobs import pins
-from webapp.models import Alert, AuditEntry, Delivery, Phone, PhonePin
+from webapp.models import Alert, AuditEntry, Delivery, Phone, PhonePin, User
 
 FIRST, OTHER = "SHA256:first", "SHA256:other"
 
@@ -110,6 +110,16 @@ def test_typing_an_address_asks_for_the_password_again(app, bob, phone):
     assert fresh(phone).address is None
     data = {"address": "10.0.0.7", "confirm_password": PASSWORD}
     assert bob.post(f"/phones/{phone.id}/delivery/address", data=data).status_code == 303
+
+
+def test_who_may_not_see_passwords_sends_no_phone_to_an_address_of_his(app, bob, phone):
+    """A push shows the phone's password to whoever is at the typed address."""
+    user = db.session.scalar(User.named("bob"))
+    user.department.permissions = user.department.permissions - {"phones.reveal"}
+    db.session.commit()
+    assert address(bob, phone, "10.0.0.7").status_code == 403
+    assert fresh(phone).address is None
+    assert "delivery/address" not in bob.get(f"/phones/{phone.id}/delivery").text
 
 
 @pytest.mark.parametrize("path", ["address", "pins/1/accept", "pins/1/refuse"])
