@@ -13,6 +13,7 @@ from webapp.models import (
     AuditEntry,
     Ban,
     Fetch,
+    SelfTest,
     SheetImport,
     Stray,
     User,
@@ -37,6 +38,7 @@ def fill():
             Stray(mac=f"0c383e0000{days}", address="10.0.0.1", transport="http", last_seen=at)
         )
         db.session.add(Alert(kind="walk", message="x", closed_at=at))
+        db.session.add(SelfTest(url="http://x", created_at=at))
     db.session.add(Alert(kind="walk", message="open", last_at=now - timedelta(days=91)))
     for days in (8, 6):
         db.session.add(Ban(source=f"10.0.0.{days}", until=now - timedelta(days=days)))
@@ -56,8 +58,8 @@ def test_it_removes_the_old_and_keeps_the_young(everywhere):
     gone = purge()
     db.session.commit()
     young = dict.fromkeys(("files", "deliveries", "labels", "uses", "addresses"), 0)
-    young |= dict.fromkeys(("session_events", "connections", "codes"), 0)
-    one = ("uploads", "fetches", "strays", "sessions", "tokens", "alerts", "bans")
+    young |= dict.fromkeys(("session_events", "connections", "codes", "commands"), 0)
+    one = ("uploads", "fetches", "strays", "sessions", "tokens", "alerts", "bans", "self_tests")
     assert gone == young | dict.fromkeys(one, 1)
     assert (count(SheetImport), count(Fetch), count(Stray), count(UserSession)) == (4, 1, 1, 1)
     assert (count(ApiToken), count(Alert), count(Ban)) == (1, 2, 1)
