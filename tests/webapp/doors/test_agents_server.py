@@ -50,7 +50,7 @@ def server(tmp_path, template_database):
 
     settings = {
         "BELLDESK_INSTANCE": str(tmp_path), "BELLDESK_KEYS": KEY, "BELLDESK_ENV": "prod",
-        "BELLDESK_DOORS": "agents", "BELLDESK_WEB_WORKERS": "2", "BELLDESK_AGENTS_WAITING": "60",
+        "BELLDESK_DOORS": "agents", "BELLDESK_WEB_WORKERS": "2", "BELLDESK_AGENTS_WAITING": "110",
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
