@@ -152,7 +152,7 @@ class Shell:
         watch.start()
         try:
             yield seconds
-        except Exception:
+        except Exception:  # a line that we hang up ends in whatever error paramiko meets first
             if self._overdue:
                 raise TimeoutError from None
             raise

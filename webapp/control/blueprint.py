@@ -1,9 +1,13 @@
-from flask import Blueprint, Response, abort, flash
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, flash, request
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import undefer
 
 from webapp import errors, htmx
+from webapp.control import services
 from webapp.control.params import ControlError
 from webapp.extensions import db
 from webapp.i18n import said
@@ -33,3 +37,14 @@ def saved(address: str) -> Response:
     db.session.commit()
     flash(_("Saved"), "ok")
     return htmx.go(address)
+
+
+def looked(
+    computer: Computer, verb: str, page: Callable[[Computer], Response]
+) -> ResponseReturnValue:
+    """Ask for a list anew; `watch` comes from a page that is open, every few seconds."""
+    services.look(computer, current_user, verb, "watch" in request.form)
+    db.session.commit()
+    if htmx.is_fragment():
+        return page(computer)
+    return htmx.go(request.full_path.rstrip("?"))

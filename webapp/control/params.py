@@ -15,12 +15,12 @@ LONGEST_COUNTDOWN = 240
 MOST_WORDS = 100
 STARTED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 PROTECTED = re.compile(
-    r"(?i)(system|registry|secure system|memory compression|idle|kernel_task|launchd|init"
+    r"(?i)(system|registry|secure system|memory compression|idle|kernel_task|launchd|init|linuxrc"
     r"|systemd.*|\(sd-pam\)|dbus-(daemon|broker.*)|login|loginwindow|windowserver|sshd|udevd"
-    r"|x(org|wayland)|gdm.*|sddm.*|lightdm|gnome-shell|kwin.*|plasmashell|networkmanager"
-    r"|belldesk-agent.*"
+    r"|x(org|wayland|vfb)?|gdm.*|sddm.*|lightdm|gnome-shell|kwin.*|plasmashell|networkmanager"
     r"|(csrss|smss|wininit|winlogon|services|lsass|lsaiso|svchost|dwm|fontdrvhost|sihost"
-    r"|msmpeng|spoolsv|logonui)(\.exe)?)"
+    r"|msmpeng|spoolsv|logonui)(\.exe)?"
+    r"|belldesk-agent.*)"
 )
 
 Given = Mapping[str, Any]

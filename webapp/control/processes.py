@@ -7,7 +7,7 @@ from flask_login import current_user
 from webapp import htmx
 from webapp.access import confirmed, needs
 from webapp.control import lists, services
-from webapp.control.blueprint import asked, bp, computer_or_404
+from webapp.control.blueprint import asked, bp, computer_or_404, looked
 from webapp.control.lists import PROCESS, Row
 from webapp.control.params import is_protected
 from webapp.csv_export import csv_response
@@ -27,13 +27,7 @@ def processes(computer_id: int) -> ResponseReturnValue:
 @bp.post("/<int:computer_id>/processes")
 @needs("computers.control")
 def list_processes(computer_id: int) -> ResponseReturnValue:
-    """`watch` comes from a page that is open, every few seconds."""
-    computer = computer_or_404(computer_id)
-    services.look(computer, current_user, VERB, "watch" in request.form)
-    db.session.commit()
-    if htmx.is_fragment():
-        return page(computer)
-    return htmx.go(request.full_path.rstrip("?"))
+    return looked(computer_or_404(computer_id), VERB, page)
 
 
 def page(computer: Computer) -> Response:

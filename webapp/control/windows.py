@@ -8,7 +8,7 @@ from provisioning.errors import N_
 from webapp import htmx
 from webapp.access import needs
 from webapp.control import allowed, lists, services
-from webapp.control.blueprint import asked, bp, computer_or_404
+from webapp.control.blueprint import asked, bp, computer_or_404, looked
 from webapp.control.lists import WINDOW
 from webapp.control.params import ControlError
 from webapp.extensions import db
@@ -26,12 +26,7 @@ def windows(computer_id: int) -> ResponseReturnValue:
 @bp.post("/<int:computer_id>/windows")
 @needs("computers.control")
 def list_windows(computer_id: int) -> ResponseReturnValue:
-    computer = computer_or_404(computer_id)
-    services.look(computer, current_user, VERB, "watch" in request.form)
-    db.session.commit()
-    if htmx.is_fragment():
-        return page(computer)
-    return htmx.go(request.full_path.rstrip("?"))
+    return looked(computer_or_404(computer_id), VERB, page)
 
 
 def page(computer: Computer) -> Response:

@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -24,7 +25,7 @@ LONGEST_PAUSE = 30.0  # between two tries while the database is away
 LAST_WORDS = 5.0  # seconds the end of the process waits for the last batch
 
 
-class Batches(Generic[T]):
+class Batches(ABC, Generic[T]):
     """`add` from any thread; `flush` writes what is there, for the end and for tests."""
 
     what = "entries"  # in the words of the log
@@ -99,8 +100,8 @@ class Batches(Generic[T]):
             self._after()
         self._tell()
 
-    def write(self, batch: list[T]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def write(self, batch: list[T]) -> None: ...
 
     def _after(self) -> None:
         """What belongs to a flush besides."""

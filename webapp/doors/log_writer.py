@@ -131,7 +131,7 @@ def write_until_closed(sock: socket.socket, fetch_log: FetchLog) -> NoReturn:
                 fetch_log.add(unpacked(values))
         fetch_log.close()
         code = 0
-    except Exception:
+    except Exception:  # into the log, as nothing outlives _exit; the parent goes on with a thread
         log.exception("the writer of the fetch log ends")
     finally:
         os._exit(code)

@@ -5,6 +5,7 @@ What they hear is put into one queue; the worker's own thread empties it and wri
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ class Crew:
         try:
             notifier.run(targets)
         except Exception as error:  # no phone's step may hang on what went wrong here
-            log.exception("a batch of NOTIFYs")
+            log.error("a batch of NOTIFYs: %s", unquoted(error))
             for number in set(numbers):
                 self._heard.put(broken(number, error))
         finally:
@@ -139,7 +140,7 @@ class Crew:
                 one.peer, one.method, body=one.body, url=one.url, on_step=self._steps(one.number)
             )
         except Exception as error:  # a push may be anything; the words must not quote it
-            log.exception("a push to %s", one.peer.address)
+            log.error("a push to %s: %s", one.peer.address, unquoted(error))
             self._heard.put(broken(one.number, error))
         else:
             self._heard.put(Told(one.number, pushed.message, pushed.params, pushed))
@@ -159,6 +160,11 @@ def told(number: int, outcome: Outcome) -> Told:
     milliseconds = round(outcome.duration * 1000)
     pushed = Pushed(outcome.accepted, message, params, outcome.code or None, milliseconds)
     return Told(number, message, params, pushed, stopped, outcome.words in UNREACHED)
+
+
+def unquoted(error: Exception) -> str:
+    """What broke and where, not its words: a library may quote the password it was given."""
+    return type(error).__name__ + "\n" + "".join(traceback.format_tb(error.__traceback__))
 
 
 def broken(number: int, error: Exception) -> Told:
